@@ -1,0 +1,269 @@
+//! Sending mail.
+
+use std::fmt;
+use std::io;
+use std::net::Shutdown;
+
+use lmtp_proto::client::{Client as Machine, Event, Line};
+use lmtp_proto::value::{Capabilities, InvalidAddress};
+use lmtp_proto::{
+    Endpoint, Envelope, Fault, FaultKind, ForwardPath, LineEndings, Misuse, Phase, Reply, Report, ReversePath,
+};
+use socket2::Socket;
+
+use crate::body::Unfit;
+use crate::builder::{Builder, OnLine};
+use crate::connect::dial;
+use crate::drive::Connection;
+use crate::handle::cancelled;
+use crate::{Body, Error, Handle};
+
+/// Sends one message over a connection of its own.
+///
+/// The report says what became of each recipient, also when no connection could
+/// be made.
+///
+/// # Errors
+///
+/// A value cannot be: nothing was sent.
+pub fn send<'a, E>(
+    endpoint: E,
+    from: &str,
+    to: impl IntoIterator<Item = impl AsRef<str>>,
+    message: impl Into<Body<'a>>,
+) -> Result<Report, Error>
+where
+    E: TryInto<Endpoint>,
+    Error: From<E::Error>,
+{
+    let builder = Client::builder(endpoint)?;
+    let to = to.into_iter().map(|to| to.as_ref().parse()).collect::<Result<Vec<ForwardPath>, InvalidAddress>>()?;
+    let envelope = Envelope::new(from.parse::<ReversePath>()?, to)?;
+    let mut client = match builder.connect() {
+        Ok(client) => client,
+        Err(fault) => return Ok(Report::unsent(envelope, fault)),
+    };
+    let mut report = client.deliver(&envelope, message)?;
+    if let Err(fault) = client.quit() {
+        report.warn(fault.message());
+    }
+    Ok(report)
+}
+
+/// A session with an LMTP server.
+///
+/// Dropping it closes the connection without a word; [`quit`](Self::quit) takes
+/// leave.
+pub struct Client {
+    connection: Connection<Machine, Socket>,
+    endpoint: Endpoint,
+    endings: LineEndings,
+    handle: Handle,
+    on_line: Option<OnLine>,
+    /// A reader of the caller's is running; still set afterwards if it panicked.
+    reading: bool,
+}
+
+impl Client {
+    /// Connects, reads the greeting, says LHLO.
+    ///
+    /// # Errors
+    ///
+    /// The endpoint is none, or the session did not open.
+    pub fn connect<E>(endpoint: E) -> Result<Self, Error>
+    where
+        E: TryInto<Endpoint>,
+        Error: From<E::Error>,
+    {
+        Ok(Self::builder(endpoint)?.connect()?)
+    }
+
+    /// A client to be set up first.
+    ///
+    /// # Errors
+    ///
+    /// The endpoint is none.
+    pub fn builder<E>(endpoint: E) -> Result<Builder, Error>
+    where
+        E: TryInto<Endpoint>,
+        Error: From<E::Error>,
+    {
+        Ok(Builder::new(endpoint.try_into()?))
+    }
+
+    pub(crate) fn open(builder: Builder) -> Result<Self, Fault> {
+        let Builder { endpoint, config, handle, on_line } = builder;
+        let socket = dial(&endpoint, config.timeouts.connect, handle.shared()).map_err(|fault| fault.at(&endpoint))?;
+        let endings = config.line_endings;
+        let connection = Connection::new(Machine::new(config), socket);
+        let mut client = Self { connection, endpoint, endings, handle, on_line, reading: false };
+        loop {
+            match client.next_event() {
+                Ok(Some(Event::Open)) => return Ok(client),
+                Ok(Some(_)) => {}
+                Ok(None) => return Err(client.explain(lmtp_proto::Error::Closed { phase: Phase::Lhlo }.into(), None)),
+                Err(fault) => return Err(client.explain(fault, None)),
+            }
+        }
+    }
+
+    /// Delivers a message. Recipients are answered for one by one in the
+    /// report, also when the connection is lost midway, or was lost before.
+    ///
+    /// # Errors
+    ///
+    /// The session is over.
+    pub fn deliver<'a>(&mut self, envelope: &Envelope, message: impl Into<Body<'a>>) -> Result<Report, Misuse> {
+        self.give_up_abandoned();
+        let mut body = message.into();
+        let content = match body.look_through(self.endings) {
+            Ok(content) => content,
+            Err(unfit) => return Ok(Report::unsent(envelope.clone(), unfit.into())),
+        };
+        self.connection.machine.deliver(envelope.clone(), content)?;
+        let mut read_error = None;
+        loop {
+            match self.next_event() {
+                Ok(Some(Event::BodyWanted(_))) => match self.give(&mut body) {
+                    Ok(()) => {}
+                    Err(error) => read_error = Some(error),
+                },
+                Ok(Some(Event::Done(_)) | None) | Err(_) => break,
+                Ok(Some(_)) => {}
+            }
+        }
+        let mut report = self.connection.machine.take_report().ok_or(Misuse::Busy)?;
+        report.explain(|fault| self.explain(fault, read_error));
+        Ok(report)
+    }
+
+    /// Says QUIT and waits for the reply.
+    ///
+    /// # Errors
+    ///
+    /// The connection had failed before, or was lost before the reply. What has
+    /// been delivered stays delivered.
+    pub fn quit(mut self) -> Result<(), Fault> {
+        self.give_up_abandoned();
+        let quit = self.connection.machine.quit();
+        loop {
+            match (self.next_event(), quit) {
+                (Ok(None), Ok(())) => return Ok(()),
+                (Ok(Some(_)), _) => {}
+                (Err(fault), _) => return Err(self.explain(fault, None)),
+                (Ok(None), Err(misuse)) => {
+                    let fault = Fault::new(FaultKind::Usage, Phase::Quit, misuse.to_string());
+                    return Err(self.explain(fault, None));
+                }
+            }
+        }
+    }
+
+    /// What has become of the message so far: of use after a panic of the
+    /// caller's reader.
+    pub fn report(&self) -> Option<Report> {
+        self.connection.machine.report()
+    }
+
+    /// Whether another message may be sent over this connection.
+    pub fn is_ready(&self) -> bool {
+        self.connection.machine.is_ready()
+    }
+
+    /// The server's greeting.
+    pub fn greeting(&self) -> Option<&Reply> {
+        self.connection.machine.greeting()
+    }
+
+    /// What the server offers.
+    pub fn capabilities(&self) -> Option<&Capabilities> {
+        self.connection.machine.capabilities()
+    }
+
+    /// Gives the machine the next part of the message, or the end of it.
+    fn give(&mut self, body: &mut Body<'_>) -> io::Result<()> {
+        self.reading = true;
+        let chunk = body.next_chunk();
+        self.reading = false;
+        let machine = &mut self.connection.machine;
+        // The machine has just asked, so it cannot be the wrong moment.
+        let _ = match &chunk {
+            Ok(chunk) if chunk.is_empty() => machine.end(),
+            Ok(chunk) => machine.body(chunk.clone()),
+            Err(_) => machine.fail_body(),
+        };
+        chunk.map(drop)
+    }
+
+    /// A reader that panicked has left a message without an end, and so it
+    /// stays.
+    fn give_up_abandoned(&mut self) {
+        if std::mem::take(&mut self.reading) {
+            let _ = self.connection.machine.fail_body();
+            self.close();
+        }
+    }
+
+    fn next_event(&mut self) -> Result<Option<Event>, Fault> {
+        loop {
+            let shared = self.handle.shared();
+            match self.connection.next(|machine| shared.enter(machine.phase())) {
+                Ok(Some(Event::Line(line))) => self.show(&line),
+                Ok(Some(event)) => return Ok(Some(event)),
+                Ok(None) => {
+                    self.close();
+                    return Ok(None);
+                }
+                Err(error) => {
+                    self.close();
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+
+    fn show(&mut self, line: &Line) {
+        if let Some(hook) = &mut self.on_line {
+            hook(line);
+        }
+    }
+
+    /// The peer is to know at once, not when the caller drops us.
+    fn close(&self) {
+        let _ = self.connection.stream.shutdown(Shutdown::Both);
+    }
+
+    /// The whole story of a fault: which peer, and what the system said.
+    fn explain(&self, fault: Fault, read_error: Option<io::Error>) -> Fault {
+        if let Some(error) = read_error {
+            return fault.because(&error).with_source(error);
+        }
+        let fault = match &self.connection.lost {
+            _ if self.handle.is_cancelled() => cancelled(fault.phase()),
+            Some(error) if fault.kind() == FaultKind::Closed => fault.because(error),
+            _ => fault,
+        };
+        match fault.kind() {
+            FaultKind::Body => fault,
+            _ => fault.at(&self.endpoint),
+        }
+    }
+}
+
+impl From<Unfit> for Fault {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Content(error) => lmtp_proto::Error::Content(error).into(),
+            Unfit::Read(error) => Self::from(lmtp_proto::Error::BodyFailed).because(&error).with_source(error),
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("endpoint", &self.endpoint)
+            .field("machine", &self.connection.machine)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,114 @@
+//! Making a connection.
+
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lmtp_proto::value::Security;
+use lmtp_proto::{Endpoint, Fault, FaultKind, Phase};
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::handle::Shared;
+
+/// What a dialling thread, or whoever cancels it, reports.
+pub(crate) type Dialled = Result<Socket, Fault>;
+
+/// Connects within `timeout`, whatever the resolver and the network do.
+///
+/// Neither a name look-up nor a Unix socket whose listener is busy can be
+/// bounded in time where they block, so they block a thread of their own.
+pub(crate) fn dial(endpoint: &Endpoint, timeout: Duration, shared: &Shared) -> Dialled {
+    let (report, dialled) = mpsc::channel();
+    shared.dialling(report.clone())?;
+    let (target, deadline) = (endpoint.clone(), Instant::now() + timeout);
+    thread::Builder::new()
+        .name("lmtp-dial".into())
+        .spawn(move || {
+            // Nobody may be waiting any more; then the socket closes here.
+            let _ = report.send(connect(&target, deadline));
+        })
+        .map_err(|error| fault(FaultKind::Connect, "no thread to connect with", error))?;
+    let socket = match dialled.recv_timeout(timeout) {
+        Ok(dialled) => dialled?,
+        Err(_) => return Err(Fault::new(FaultKind::Timeout, Phase::Connect, "timed out while connecting")),
+    };
+    shared.connected(&socket)?;
+    Ok(socket)
+}
+
+fn connect(endpoint: &Endpoint, deadline: Instant) -> Dialled {
+    match endpoint {
+        Endpoint::Unix { path } => connect_unix(path, deadline).map_err(|error| {
+            let hint = match error.kind() {
+                ErrorKind::NotFound => " (no such socket: is the server running?)",
+                ErrorKind::PermissionDenied => " (this user may not use the socket)",
+                ErrorKind::ConnectionRefused => " (nobody listens on the socket)",
+                _ => "",
+            };
+            let timed_out = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+            let kind = if timed_out { FaultKind::Timeout } else { FaultKind::Connect };
+            let cause = if timed_out { ErrorKind::TimedOut.into() } else { error };
+            let message = format!("cannot connect: {cause}{hint}");
+            Fault::new(kind, Phase::Connect, message).with_source(cause)
+        }),
+        Endpoint::Tcp { host, port, security: Security::Plain } => connect_tcp(host, *port, deadline),
+        _ => Err(Fault::new(FaultKind::Tls, Phase::Connect, "this version speaks no TLS; use lmtp:// or unix:")),
+    }
+}
+
+/// On Linux `connect` waits for room in the listener's backlog, for as long as
+/// the write time-out says.
+fn connect_unix(path: &str, deadline: Instant) -> io::Result<Socket> {
+    let address = SockAddr::unix(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_write_timeout(Some(time_until(deadline)))?;
+    socket.connect(&address)?;
+    Ok(socket)
+}
+
+/// Tries every address of the host, each with its share of the time that is
+/// left, so that one that does not answer leaves time for the others.
+fn connect_tcp(host: &str, port: u16, deadline: Instant) -> Dialled {
+    let addresses: Vec<SocketAddr> = (host, port)
+        .to_socket_addrs()
+        .map_err(|error| fault(FaultKind::Resolve, &format!("cannot resolve {host}"), error))?
+        .collect();
+    let (mut failed, mut last) = (String::new(), None);
+    for (index, address) in addresses.iter().enumerate() {
+        let left = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
+        match connect_address(*address, time_until(deadline) / left) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => {
+                let _ = write!(failed, "{}{address}: {error}", if index > 0 { "; " } else { "" });
+                last = Some(error);
+            }
+        }
+    }
+    match last {
+        None => Err(Fault::new(FaultKind::Resolve, Phase::Connect, format!("{host} has no address"))),
+        Some(error) => {
+            let kind = if error.kind() == ErrorKind::TimedOut { FaultKind::Timeout } else { FaultKind::Connect };
+            Err(Fault::new(kind, Phase::Connect, format!("cannot connect: {failed}")).with_source(error))
+        }
+    }
+}
+
+fn connect_address(address: SocketAddr, timeout: Duration) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.connect_timeout(&address.into(), timeout)?;
+    // Commands are short and a group leaves in one write: waiting to send more
+    // would only add to the round trip.
+    socket.set_tcp_nodelay(true)?;
+    Ok(socket)
+}
+
+fn time_until(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+}
+
+fn fault(kind: FaultKind, what: &str, error: io::Error) -> Fault {
+    Fault::new(kind, Phase::Connect, format!("{what}: {error}")).with_source(error)
+}

@@ -1,0 +1,506 @@
+//! The client: one session with an LMTP server.
+//!
+//! [`Client`] holds the session's whole state. What is said when is in the
+//! [table]; which reply answers what is in a queue of its own; the
+//! rest is here.
+//!
+//! ```
+//! # use lmtp_proto::*;
+//! # use lmtp_proto::bytes::Buf;
+//! let mut client = Client::new(Config::default());
+//! let to = ["bob@example.org".parse()?, "eve@example.org".parse()?];
+//! client.deliver(Envelope::new("ann@example.org".parse::<ReversePath>()?, to)?, Content::UNKNOWN)?;
+//! // A driver would loop over poll_output here. The first thing it is told is
+//! // to read the greeting:
+//! assert_eq!(client.poll_output(Instant::ORIGIN)?, Output::Receive);
+//! client.input().extend_from_slice(b"220 mx.example.org ready\r\n");
+//! assert_eq!(client.poll_output(Instant::ORIGIN)?, Output::Transmit);
+//! assert_eq!(client.transmit().chunk(), b"LHLO localhost\r\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod deadline;
+mod event;
+mod inflight;
+mod preflight;
+pub mod table;
+mod transaction;
+
+use alloc::collections::VecDeque;
+use alloc::string::ToString;
+
+use bytes::{Bytes, BytesMut};
+
+use self::deadline::{Deadline, Wait};
+use self::inflight::{Expected, InFlight};
+use self::table::{Action, Input, State, Tone, following, step};
+use self::transaction::Transaction;
+use crate::codec::{ReplyReader, encode_command};
+use crate::value::{Capabilities, Command, Reply, ReplyCode, Verb};
+use crate::{
+    Content, Envelope, Error, Fault, Instant, Machine, Misuse, Output, Phase, Report, SendQueue, TransactionId,
+};
+
+pub use event::{Config, EightBit, Event, Line, Pipelining};
+
+/// Room reserved for each read: replies are short.
+const INPUT_ROOM: usize = 2048;
+/// Content is asked for while less than this is queued, and a peer gets the
+/// time of [`Timeouts::body`](crate::Timeouts::body) for each as much.
+const BLOCK: usize = 64 * 1024;
+
+/// One session with an LMTP server, from greeting to QUIT, as a [`Machine`].
+///
+/// Greeting and LHLO happen by themselves. Then, one message at a time:
+/// [`deliver`](Self::deliver), content when [`Event::BodyWanted`] asks for it,
+/// [`take_report`](Self::take_report) at [`Event::Done`] or after an error.
+#[derive(Debug)]
+pub struct Client {
+    config: Config,
+    state: State,
+    in_flight: InFlight,
+    reader: ReplyReader,
+    input: BytesMut,
+    queue: SendQueue,
+    events: VecDeque<Event>,
+    deadline: Deadline,
+    /// Replies read: tells one wait from the next.
+    replies: u64,
+    greeting: Option<Reply>,
+    capabilities: Option<Capabilities>,
+    transaction: Option<Transaction>,
+    next_transaction: TransactionId,
+    /// The 421 that said that the server is going away.
+    closing: Option<Reply>,
+    /// The stream has ended.
+    eof: bool,
+    error: Option<Error>,
+}
+
+impl Client {
+    /// A client on a new connection: the server speaks first.
+    pub fn new(config: Config) -> Self {
+        let mut in_flight = InFlight::default();
+        in_flight.push(Expected::Greeting, 0);
+        Self {
+            config,
+            state: State::Greeting,
+            in_flight,
+            reader: ReplyReader::new(),
+            input: BytesMut::new(),
+            queue: SendQueue::new(),
+            events: VecDeque::new(),
+            deadline: Deadline::default(),
+            replies: 0,
+            greeting: None,
+            capabilities: None,
+            transaction: None,
+            next_transaction: TransactionId::default(),
+            closing: None,
+            eof: false,
+            error: None,
+        }
+    }
+
+    /// Delivers a message. May be asked for before the session is open.
+    ///
+    /// On a connection that has failed the report is there at once, every
+    /// recipient *unsent*.
+    ///
+    /// # Errors
+    ///
+    /// The message before is still under way, or QUIT was sent.
+    pub fn deliver(&mut self, envelope: Envelope, content: Content) -> Result<TransactionId, Misuse> {
+        if self.transaction.as_ref().is_some_and(|transaction| !transaction.is_over()) {
+            return Err(Misuse::Busy);
+        }
+        if self.state == State::Quitting {
+            return Err(Misuse::Over);
+        }
+        let id = self.next_transaction;
+        self.next_transaction = TransactionId(id.0.saturating_add(1));
+        let mut transaction = Transaction::new(id, envelope, content);
+        let closed = (self.state == State::Over).then_some(Error::Closed { phase: Phase::Mail });
+        if let Some(error) = self.error.clone().or(closed) {
+            transaction.stop(error.into(), 0);
+        }
+        self.transaction = Some(transaction);
+        Ok(id)
+    }
+
+    /// Gives the next part of the content. Its octets are kept, not copied.
+    ///
+    /// # Errors
+    ///
+    /// No content is wanted.
+    pub fn body(&mut self, chunk: Bytes) -> Result<(), Misuse> {
+        let Some(transaction) = self.transaction.as_mut().filter(|_| wants_body(self.state, self.error.as_ref()))
+        else {
+            return Err(Misuse::NoBodyWanted);
+        };
+        if let Err(error) = transaction.content(chunk, &mut self.queue) {
+            self.fail(Error::Content(error));
+        }
+        Ok(())
+    }
+
+    /// Ends the content.
+    ///
+    /// # Errors
+    ///
+    /// No content is wanted.
+    pub fn end(&mut self) -> Result<(), Misuse> {
+        if !wants_body(self.state, self.error.as_ref()) {
+            return Err(Misuse::NoBodyWanted);
+        }
+        // Half a reply has come in before the message was complete: what
+        // answers it cannot be told any more.
+        if self.has_stray_input() {
+            self.fail(Error::StrayOctets { phase: Phase::Body });
+        } else {
+            self.take_step(Input::ContentEnds, None);
+        }
+        Ok(())
+    }
+
+    /// Gives up the content: it could not be read to its end. The end of the
+    /// data is never sent and the connection is over, so that no server can
+    /// take a part for the whole.
+    ///
+    /// # Errors
+    ///
+    /// No content is wanted.
+    pub fn fail_body(&mut self) -> Result<(), Misuse> {
+        if !wants_body(self.state, self.error.as_ref()) {
+            return Err(Misuse::NoBodyWanted);
+        }
+        self.fail(Error::BodyFailed);
+        Ok(())
+    }
+
+    /// Ends the session.
+    ///
+    /// # Errors
+    ///
+    /// A message is under way, or the session is not open.
+    pub fn quit(&mut self) -> Result<(), Misuse> {
+        match self.state {
+            State::Ready | State::Unclean if self.error.is_none() => {
+                if self.transaction.as_ref().is_some_and(|transaction| !transaction.is_over()) {
+                    return Err(Misuse::Busy);
+                }
+                self.take_step(Input::Quit, None);
+                Ok(())
+            }
+            State::Quitting | State::Over => Err(Misuse::Over),
+            _ if self.error.is_some() => Err(Misuse::Over),
+            _ => Err(Misuse::Busy),
+        }
+    }
+
+    /// What has become of the message so far: what the report would say if the
+    /// connection were lost now.
+    pub fn report(&self) -> Option<Report> {
+        self.transaction.as_ref().map(|transaction| transaction.report(self.queue.sent(), self.phase()))
+    }
+
+    /// The report of a message that is over, once.
+    pub fn take_report(&mut self) -> Option<Report> {
+        self.transaction.take_if(|transaction| transaction.is_over()).map(Transaction::into_report)
+    }
+
+    /// The server's greeting, once it is read.
+    pub fn greeting(&self) -> Option<&Reply> {
+        self.greeting.as_ref()
+    }
+
+    /// What the server offers, once LHLO is answered.
+    pub fn capabilities(&self) -> Option<&Capabilities> {
+        self.capabilities.as_ref()
+    }
+
+    /// Where the session stands.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether another message may be sent: nothing is awaited, nothing was
+    /// heard that should not have been.
+    pub fn is_ready(&self) -> bool {
+        self.error.is_none() && matches!(self.state, State::Ready | State::Unclean) && !self.has_stray_input()
+    }
+
+    /// What is awaited, or would be next.
+    pub fn phase(&self) -> Phase {
+        match (self.state, self.in_flight.first()) {
+            (State::Content, _) => Phase::Body,
+            (State::Finals, _) if !self.queue.is_empty() => Phase::Body,
+            (_, Some(expected)) => expected.phase(),
+            (State::Over | State::Quitting, None) => Phase::Quit,
+            (_, None) => Phase::Mail,
+        }
+    }
+
+    fn has_stray_input(&self) -> bool {
+        !self.input.is_empty() || self.reader.is_amid_reply()
+    }
+
+    /// Goes on with what a reply or the application asks for.
+    fn take_step(&mut self, input: Input, reply: Option<&Reply>) {
+        let phase = self.phase();
+        let (next, action) = step(self.state, input);
+        self.state = next;
+        match (action, reply) {
+            (Action::Wait | Action::AskForContent, _) => {}
+            (Action::Send(verb), _) => {
+                // With something in flight it was sent ahead, or is about to be.
+                if self.in_flight.is_empty() && self.closing.is_none() {
+                    self.send(verb);
+                }
+            }
+            (Action::Open, reply) => {
+                self.capabilities = reply.map(Capabilities::from);
+                self.events.push_back(Event::Open);
+            }
+            (Action::SendEnd, _) => self.send_end(),
+            (Action::SendLoneDot, _) => {
+                self.queue.put(b".\r\n");
+                self.note(|| Line::EndOfData);
+                self.finish();
+            }
+            (Action::Finish | Action::Close, _) => self.finish(),
+            (Action::TurnedAway, Some(reply)) => self.fail(Error::Refused { phase, reply: reply.clone() }),
+            (Action::Violation, Some(reply)) => self.fail(Error::Unexpected { phase, reply: reply.clone() }),
+            // The methods that give other inputs have looked at the state.
+            (Action::TurnedAway | Action::Violation, None) => debug_assert!(false, "{input:?} in {:?}", self.state),
+        }
+        self.run_ahead();
+        if self.in_flight.is_empty() && matches!(self.state, State::Refused | State::NoRecipients) {
+            self.take_step(Input::Drained, None);
+        }
+    }
+
+    /// Sends what may leave in the same group, ahead of the replies.
+    fn run_ahead(&mut self) {
+        let offered = self.capabilities.as_ref().is_some_and(Capabilities::pipelining);
+        if !offered || self.config.pipelining == Pipelining::Off || self.closing.is_some() {
+            return;
+        }
+        while !matches!(self.state, State::Refused | State::NoRecipients | State::Over)
+            && self.in_flight.has_room(self.queue.mark(), &self.config.limits)
+            && let Some(next) = self.in_flight.last().and_then(|last| following(last.answered(Tone::Yes)))
+        {
+            self.send(next);
+        }
+    }
+
+    /// Sends a command and expects its reply.
+    fn send(&mut self, verb: Verb) {
+        let (command, expected) = match (verb, &mut self.transaction) {
+            (Verb::Mail, Some(transaction)) => (transaction.mail(), Expected::Reply(verb)),
+            (Verb::Rcpt, Some(transaction)) => match transaction.next_rcpt() {
+                Some((command, id, more)) => (command, Expected::Recipient(id, more)),
+                None => return,
+            },
+            (Verb::Lhlo, _) => (Command::Lhlo(self.config.lhlo_name.clone()), Expected::Reply(verb)),
+            (Verb::Data, _) => (Command::Data, Expected::Reply(verb)),
+            (Verb::Rset, _) => (Command::Rset, Expected::Reply(verb)),
+            (Verb::Quit, _) => (Command::Quit, Expected::Reply(verb)),
+            (Verb::Mail | Verb::Rcpt, None) => return,
+        };
+        encode_command(&command, &mut self.queue);
+        self.in_flight.push(expected, self.queue.mark());
+        self.note(|| Line::Command(command.to_string()));
+    }
+
+    /// Sends the end of the data and expects a reply for each accepted
+    /// recipient, duplicates included, in the order of their RCPTs.
+    fn send_end(&mut self) {
+        let Some(transaction) = &mut self.transaction else { return };
+        let octets = match transaction.end(&mut self.queue) {
+            Ok(octets) => octets,
+            Err(error) => return self.fail(Error::Content(error)),
+        };
+        let mark = self.queue.mark();
+        for (id, more) in transaction.accepted() {
+            self.in_flight.push(Expected::Final(id, more), mark);
+        }
+        self.note(|| Line::Content { octets });
+        self.note(|| Line::EndOfData);
+    }
+
+    /// Takes a reply.
+    fn hear(&mut self, reply: &Reply) {
+        let phase = self.phase();
+        self.replies = self.replies.saturating_add(1);
+        self.note(|| Line::Reply(reply.clone()));
+        let closing = reply.code() == ReplyCode::CLOSING;
+        let Some(expected) = self.in_flight.answer(self.queue.sent()) else {
+            let reply = reply.clone();
+            return self.fail(match closing {
+                true => Error::Closing { phase, reply },
+                false => Error::Unsolicited { phase, reply },
+            });
+        };
+        if closing {
+            self.closing = Some(reply.clone());
+        }
+        let input = expected.answered(reply.code().class().into());
+        if expected == Expected::Greeting {
+            self.greeting = Some(reply.clone());
+        }
+        if step(self.state, input).1 != Action::Violation
+            && let Some(transaction) = &mut self.transaction
+        {
+            self.events.extend(transaction.record(expected, reply));
+        }
+        self.take_step(input, Some(reply));
+        // What was not sent ahead will not be sent any more.
+        if self.closing.is_some() && self.in_flight.is_empty() && self.state != State::Over {
+            self.fail(Error::Closing { phase, reply: reply.clone() });
+        }
+    }
+
+    /// Begins the transaction that waits, if the session is open.
+    fn begin(&mut self) {
+        let stray = self.has_stray_input();
+        let (State::Ready | State::Unclean, Some(capabilities)) = (self.state, &self.capabilities) else { return };
+        let Some(transaction) = self.transaction.as_mut().filter(|transaction| transaction.is_waiting()) else {
+            return;
+        };
+        if stray {
+            return self.fail(Error::StrayOctets { phase: Phase::Mail });
+        }
+        if transaction.prepare(capabilities, &self.config) {
+            self.take_step(Input::Begin, None);
+        } else {
+            self.finish(); // nobody is left to ask for
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some(transaction) = self.transaction.as_mut().filter(|transaction| !transaction.is_over()) {
+            self.events.push_back(Event::Done(transaction.finish()));
+        }
+    }
+
+    /// The session is over, for this reason.
+    fn fail(&mut self, error: Error) {
+        if self.error.is_some() {
+            return;
+        }
+        let error = match (error, self.closing.take()) {
+            (Error::Closed { phase }, Some(reply)) => Error::Closing { phase, reply },
+            (error, _) => error,
+        };
+        if let Some(transaction) = &mut self.transaction {
+            transaction.stop(Fault::from(error.clone()), self.queue.sent());
+        }
+        self.queue.clear();
+        self.in_flight.clear();
+        self.error = Some(error);
+    }
+
+    fn note(&mut self, line: impl FnOnce() -> Line) {
+        if self.config.transcript {
+            self.events.push_back(Event::Line(line()));
+        }
+    }
+
+    fn next_output(&mut self) -> Result<Output<Event>, Error> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(Output::Event(event));
+            }
+            if let Some(error) = &self.error {
+                return Err(error.clone());
+            }
+            if self.state == State::Over {
+                let more = !self.eof && !self.queue.is_empty();
+                return Ok(if more { Output::Transmit } else { Output::Closed });
+            }
+            let phase = self.phase();
+            match self.reader.read(&mut self.input, &self.config.limits, phase) {
+                Ok(Some(reply)) => self.hear(&reply),
+                Err(error) => self.fail(error),
+                Ok(None) if self.eof => self.fail(Error::Closed { phase }),
+                Ok(None) => {
+                    self.begin();
+                    if let Some(output) = self.next_transfer() {
+                        return Ok(output);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What to do when nothing is left to think about; `None` if something is.
+    fn next_transfer(&mut self) -> Option<Output<Event>> {
+        if self.error.is_some() || !self.events.is_empty() {
+            return None;
+        }
+        let queued = self.queue.len();
+        if self.state == State::Content
+            && queued < BLOCK
+            && let Some(transaction) = &mut self.transaction
+            && (transaction.asks() || queued == 0)
+        {
+            return Some(Output::Event(Event::BodyWanted(transaction.id())));
+        }
+        Some(if queued > 0 { Output::Transmit } else { Output::Receive })
+    }
+
+    /// The wait that a transfer is part of.
+    fn wait(&self) -> Option<Wait> {
+        match self.phase() {
+            Phase::Body => Some((Phase::Body, self.queue.sent().checked_div(BLOCK as u64).unwrap_or_default())),
+            _ if self.in_flight.is_empty() && self.queue.is_empty() => None,
+            phase => Some((phase, self.replies)),
+        }
+    }
+}
+
+fn wants_body(state: State, error: Option<&Error>) -> bool {
+    state == State::Content && error.is_none()
+}
+
+impl Machine for Client {
+    type Event = Event;
+    type Error = Error;
+
+    fn poll_output(&mut self, now: Instant) -> Result<Output<Event>, Error> {
+        self.deadline.resume(now);
+        let output = self.next_output()?;
+        match output {
+            Output::Event(_) => self.deadline.pause(now),
+            _ => self.deadline.arm(self.wait(), now, &self.config.timeouts),
+        }
+        Ok(output)
+    }
+
+    fn transmit(&mut self) -> &mut SendQueue {
+        &mut self.queue
+    }
+
+    fn input(&mut self) -> &mut BytesMut {
+        self.input.reserve(INPUT_ROOM);
+        &mut self.input
+    }
+
+    fn handle_eof(&mut self) {
+        self.eof = true;
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if let Some(phase) = self.deadline.passed(now) {
+            self.fail(Error::TimedOut { phase });
+        }
+    }
+
+    /// This client never asks for TLS.
+    fn handle_tls(&mut self) {}
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline.at()
+    }
+}

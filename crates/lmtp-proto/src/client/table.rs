@@ -1,0 +1,281 @@
+//! The client's side of LMTP on one page: (state, input) -> (state, action).
+//!
+//! The table knows no octet, no buffer and no clock. It speaks of one command
+//! at a time; pipelining is the table run ahead on the assumption that every
+//! answer is a yes ([`following`]).
+
+use crate::value::{ReplyClass, Verb};
+
+/// What is known of the session from the replies that were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// The greeting is awaited.
+    Greeting,
+    /// The reply to LHLO is awaited.
+    Lhlo,
+    /// No transaction is open.
+    Ready,
+    /// No transaction is open here, but perhaps at the server: RSET comes first.
+    Unclean,
+    /// The reply to RSET is awaited, a transaction is to follow.
+    Resetting,
+    /// The reply to MAIL is awaited.
+    Sender,
+    /// A reply to RCPT is awaited.
+    Recipients {
+        /// Whether one was accepted.
+        accepted: bool,
+    },
+    /// The reply to DATA is awaited.
+    Data,
+    /// MAIL was refused. What else was sent ahead is still answered.
+    Refused,
+    /// Every RCPT was refused. What else was sent ahead is still answered.
+    NoRecipients,
+    /// The content is on its way.
+    Content,
+    /// A final reply is awaited.
+    Finals,
+    /// The reply to QUIT is awaited.
+    Quitting,
+    /// Nothing is awaited and nothing will be said.
+    Over,
+}
+
+/// What happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// A message is to be sent.
+    Begin,
+    /// The greeting.
+    Greeting(Tone),
+    /// The reply to a command other than RCPT.
+    Reply(Verb, Tone),
+    /// The reply to a RCPT.
+    Recipient(Tone, More),
+    /// The content is complete.
+    ContentEnds,
+    /// A recipient's reply after the content.
+    Final(Tone, More),
+    /// Every command that was sent has its reply.
+    Drained,
+    /// The session is to end.
+    Quit,
+}
+
+/// The kind of a reply, as far as it decides what comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tone {
+    /// 2yz.
+    Yes,
+    /// 3yz.
+    GoOn,
+    /// 4yz and 5yz.
+    No,
+}
+
+impl From<ReplyClass> for Tone {
+    fn from(class: ReplyClass) -> Self {
+        match class {
+            ReplyClass::PositiveCompletion => Self::Yes,
+            ReplyClass::PositiveIntermediate => Self::GoOn,
+            ReplyClass::TransientNegative | ReplyClass::PermanentNegative => Self::No,
+        }
+    }
+}
+
+/// Whether a recipient is the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum More {
+    /// Others follow.
+    Follow,
+    /// It is the last.
+    Last,
+}
+
+/// What the client does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Nothing.
+    Wait,
+    /// Sends the command, if it was not sent ahead.
+    Send(Verb),
+    /// Tells that the session is open.
+    Open,
+    /// Asks for the content.
+    AskForContent,
+    /// Sends the end of the data; a final reply for each accepted recipient is
+    /// due.
+    SendEnd,
+    /// Sends the end of the data where no recipient is left, and closes
+    /// (RFC 2920 section 3.1).
+    SendLoneDot,
+    /// Tells that every recipient has its answer.
+    Finish,
+    /// Reports that the server turns the session away.
+    TurnedAway,
+    /// Closes.
+    Close,
+    /// Reports a reply that cannot be the answer, and closes.
+    Violation,
+}
+
+/// The protocol.
+#[rustfmt::skip]
+pub const fn step(state: State, input: Input) -> (State, Action) {
+    use self::{Action as A, Input as I, State as S};
+    use self::{More::{Follow, Last}, Tone::{GoOn, No, Yes}};
+    match (state, input) {
+        // The session opens (RFC 5321 section 3.1, RFC 2033 section 4.1).
+        (S::Greeting, I::Greeting(Yes))                => (S::Lhlo, A::Send(Verb::Lhlo)),
+        (S::Greeting, I::Greeting(No))                 => (S::Over, A::TurnedAway),
+        (S::Lhlo, I::Reply(Verb::Lhlo, Yes))           => (S::Ready, A::Open),
+        (S::Lhlo, I::Reply(Verb::Lhlo, No))            => (S::Over, A::TurnedAway),
+
+        // A transaction opens (RFC 5321 section 3.3).
+        (S::Ready, I::Begin)                           => (S::Sender, A::Send(Verb::Mail)),
+        (S::Unclean, I::Begin)                         => (S::Resetting, A::Send(Verb::Rset)),
+        (S::Resetting, I::Reply(Verb::Rset, Yes))      => (S::Sender, A::Send(Verb::Mail)),
+        (S::Sender, I::Reply(Verb::Mail, Yes))         => (S::Recipients { accepted: false }, A::Send(Verb::Rcpt)),
+        (S::Sender, I::Reply(Verb::Mail, No))          => (S::Refused, A::Wait),
+
+        // Recipients come one by one.
+        (S::Recipients { .. }, I::Recipient(Yes, Follow))       => (S::Recipients { accepted: true }, A::Send(Verb::Rcpt)),
+        (S::Recipients { accepted }, I::Recipient(No, Follow))  => (S::Recipients { accepted }, A::Send(Verb::Rcpt)),
+        (S::Recipients { .. }, I::Recipient(Yes, Last))
+        | (S::Recipients { accepted: true }, I::Recipient(No, Last)) => (S::Data, A::Send(Verb::Data)),
+        (S::Recipients { accepted: false }, I::Recipient(No, Last))  => (S::NoRecipients, A::Wait),
+
+        // The content, and an answer for each recipient (RFC 2033 section 4.2).
+        (S::Data, I::Reply(Verb::Data, GoOn))          => (S::Content, A::AskForContent),
+        (S::Data, I::Reply(Verb::Data, No))            => (S::Unclean, A::Finish),
+        (S::Content, I::ContentEnds)                   => (S::Finals, A::SendEnd),
+        (S::Finals, I::Final(Yes | No, Follow))        => (S::Finals, A::Wait),
+        (S::Finals, I::Final(Yes | No, Last))          => (S::Ready, A::Finish),
+
+        // Nobody is left to send to. What was sent ahead is answered all the
+        // same, and its answers are only consequences. A dot after a refused
+        // MAIL might store something for somebody, so there it is not sent.
+        (S::Refused, I::Recipient(Yes | No, _))        => (S::Refused, A::Wait),
+        (S::Refused, I::Reply(Verb::Data, No))         => (S::Refused, A::Wait),
+        (S::Refused, I::Reply(Verb::Data, GoOn))       => (S::Over, A::Close),
+        (S::NoRecipients, I::Reply(Verb::Data, No))    => (S::NoRecipients, A::Wait),
+        (S::NoRecipients, I::Reply(Verb::Data, GoOn))  => (S::Over, A::SendLoneDot),
+        (S::Refused | S::NoRecipients, I::Drained)     => (S::Unclean, A::Finish),
+
+        // The session ends.
+        (S::Ready | S::Unclean, I::Quit)               => (S::Quitting, A::Send(Verb::Quit)),
+        (S::Quitting, I::Reply(Verb::Quit, _))         => (S::Over, A::Close),
+
+        _                                              => (S::Over, A::Violation),
+    }
+}
+
+/// The command that comes after `sent` if all goes well: what may leave in the
+/// same group, ahead of the reply (RFC 2920).
+pub const fn following(sent: Input) -> Option<Verb> {
+    let state = match sent {
+        Input::Reply(Verb::Rset, _) => State::Resetting,
+        Input::Reply(Verb::Mail, _) => State::Sender,
+        Input::Recipient(..) => State::Recipients { accepted: true },
+        _ => return None,
+    };
+    match step(state, sent).1 {
+        Action::Send(verb) => Some(verb),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    const STATES: [State; 15] = [
+        State::Greeting,
+        State::Lhlo,
+        State::Ready,
+        State::Unclean,
+        State::Resetting,
+        State::Sender,
+        State::Recipients { accepted: false },
+        State::Recipients { accepted: true },
+        State::Data,
+        State::Refused,
+        State::NoRecipients,
+        State::Content,
+        State::Finals,
+        State::Quitting,
+        State::Over,
+    ];
+
+    fn inputs() -> Vec<Input> {
+        let mut inputs = Vec::from([Input::Begin, Input::ContentEnds, Input::Drained, Input::Quit]);
+        for tone in [Tone::Yes, Tone::GoOn, Tone::No] {
+            inputs.push(Input::Greeting(tone));
+            for verb in [Verb::Lhlo, Verb::Mail, Verb::Rcpt, Verb::Data, Verb::Rset, Verb::Quit] {
+                inputs.push(Input::Reply(verb, tone));
+            }
+            for more in [More::Follow, More::Last] {
+                inputs.push(Input::Recipient(tone, more));
+                inputs.push(Input::Final(tone, more));
+            }
+        }
+        inputs
+    }
+
+    /// Every cell: 15 states by 37 inputs.
+    #[test]
+    fn every_cell_keeps_the_rules() {
+        let mut allowed = 0;
+        for state in STATES {
+            for input in inputs() {
+                let (next, action) = step(state, input);
+                let cell = (state, input, next, action);
+                if action == Action::Violation {
+                    assert_eq!(next, State::Over, "{cell:?}");
+                    continue;
+                }
+                allowed += 1;
+                // R5321-3.3-d: content only behind a 354.
+                if next == State::Content {
+                    assert_eq!(input, Input::Reply(Verb::Data, Tone::GoOn), "{cell:?}");
+                }
+                // DATA only when a recipient was accepted (RFC 2033 section 4.2).
+                if action == Action::Send(Verb::Data) {
+                    let yes = matches!(input, Input::Recipient(Tone::Yes, _));
+                    assert!(yes || state == State::Recipients { accepted: true }, "{cell:?}");
+                }
+                // A 3yz answers nothing but DATA, and the QUIT that nobody minds.
+                if matches!(
+                    input,
+                    Input::Greeting(Tone::GoOn) | Input::Recipient(Tone::GoOn, _) | Input::Final(Tone::GoOn, _)
+                ) {
+                    panic!("{cell:?}");
+                }
+                // Nothing follows the end.
+                assert_ne!(state, State::Over, "{cell:?}");
+            }
+        }
+        assert_eq!(allowed, 40, "a row was added or lost: think, then count again");
+    }
+
+    #[test]
+    fn groups_end_where_rfc_2920_says() {
+        for input in inputs() {
+            if let Some(next) = following(input) {
+                let sent = match input {
+                    Input::Reply(verb, _) => verb,
+                    Input::Recipient(..) => Verb::Rcpt,
+                    other => panic!("{other:?}"),
+                };
+                assert!(!sent.ends_group(), "{input:?} is followed by {next:?}");
+            }
+        }
+        assert_eq!(following(Input::Reply(Verb::Rset, Tone::Yes)), Some(Verb::Mail));
+        assert_eq!(following(Input::Reply(Verb::Mail, Tone::Yes)), Some(Verb::Rcpt));
+        assert_eq!(following(Input::Recipient(Tone::Yes, More::Follow)), Some(Verb::Rcpt));
+        assert_eq!(following(Input::Recipient(Tone::Yes, More::Last)), Some(Verb::Data));
+        assert_eq!(following(Input::Reply(Verb::Data, Tone::GoOn)), None);
+    }
+}

@@ -1,0 +1,205 @@
+//! One message on its way: the report as it grows, and the content.
+
+use alloc::vec::Vec;
+use core::mem;
+
+use bytes::Bytes;
+
+use super::inflight::Expected;
+use super::preflight;
+use super::table::More;
+use super::{Config, Event};
+use crate::report::Answer;
+use crate::value::{Capabilities, Command, MailParams, Reply, Verb};
+use crate::{
+    Content, ContentClass, ContentError, Envelope, Fault, LineEndings, Phase, RecipientId, Report, SendQueue, Stuffer,
+    TransactionId,
+};
+
+#[derive(Debug)]
+pub(super) struct Transaction {
+    report: Report,
+    content: Content,
+    params: MailParams,
+    /// The place of the next recipient to look at for RCPT.
+    next: usize,
+    stuffer: Stuffer,
+    /// The last chunk given. It is held back until it is known whether another
+    /// follows, so that the end of the data leaves in one write with it.
+    held: Bytes,
+    /// Where in the stream the content begins, once it has begun.
+    content_from: Option<u64>,
+    /// Where in the stream the end of the data begins, once it is queued.
+    end_at: Option<u64>,
+    /// Whether content was asked for and not given since.
+    asked: bool,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Waiting,
+    UnderWay,
+    Over,
+}
+
+impl Transaction {
+    pub(super) fn new(id: TransactionId, envelope: Envelope, content: Content) -> Self {
+        Self {
+            report: Report::new(id, envelope),
+            content,
+            params: MailParams::default(),
+            next: 0,
+            stuffer: Stuffer::new(LineEndings::Reject, ContentClass::SevenBit),
+            held: Bytes::new(),
+            content_from: None,
+            end_at: None,
+            asked: false,
+            stage: Stage::Waiting,
+        }
+    }
+
+    pub(super) fn id(&self) -> TransactionId {
+        self.report.transaction
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        self.stage == Stage::Waiting
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.stage == Stage::Over
+    }
+
+    /// Decides what is to be asked of a server that offers this; `false` when
+    /// nobody is left to ask for.
+    pub(super) fn prepare(&mut self, offered: &Capabilities, config: &Config) -> bool {
+        let plan = preflight::plan(&mut self.report, self.content, offered, config.eight_bit);
+        self.params = plan.params;
+        self.stuffer = Stuffer::new(config.line_endings, plan.allowed);
+        self.stage = Stage::UnderWay;
+        self.next = self.place_from(0);
+        self.report.mail.is_none() && self.next < self.report.recipients.len()
+    }
+
+    /// The place of the first recipient from `place` on that we did not refuse.
+    fn place_from(&self, place: usize) -> usize {
+        let rest = self.report.recipients.iter().skip(place);
+        place.saturating_add(rest.take_while(|recipient| recipient.rcpt.is_some()).count())
+    }
+
+    pub(super) fn mail(&self) -> Command {
+        Command::Mail(self.report.from.clone(), self.params)
+    }
+
+    pub(super) fn next_rcpt(&mut self) -> Option<(Command, RecipientId, More)> {
+        let recipient = self.report.recipients.get(self.next)?;
+        let (path, id) = (recipient.path.clone(), recipient_id(self.next));
+        self.next = self.place_from(self.next.saturating_add(1));
+        let more = if self.next < self.report.recipients.len() { More::Follow } else { More::Last };
+        Some((Command::Rcpt(path), id, more))
+    }
+
+    /// Enters a reply into the report.
+    pub(super) fn record(&mut self, expected: Expected, reply: &Reply) -> Option<Event> {
+        let id = self.id();
+        let answer = Some(Answer::peer(reply.clone()));
+        match expected {
+            Expected::Reply(Verb::Mail) => {
+                self.report.mail = answer;
+                Some(Event::Sender(id, reply.clone()))
+            }
+            Expected::Reply(Verb::Data) => {
+                self.report.data = answer;
+                None
+            }
+            Expected::Recipient(recipient, _) => {
+                self.report.recipients.get_mut(recipient.index())?.rcpt = answer;
+                Some(Event::Recipient(id, recipient, reply.clone()))
+            }
+            Expected::Final(recipient, _) => {
+                self.report.recipients.get_mut(recipient.index())?.final_reply = answer;
+                Some(Event::Final(id, recipient, reply.clone()))
+            }
+            Expected::Greeting | Expected::Reply(_) => None,
+        }
+    }
+
+    /// Whether content is to be asked for; not twice for the same.
+    pub(super) fn asks(&mut self) -> bool {
+        !mem::replace(&mut self.asked, true)
+    }
+
+    /// Queues the chunk before, keeps this one.
+    pub(super) fn content(&mut self, chunk: Bytes, queue: &mut SendQueue) -> Result<(), ContentError> {
+        self.asked = false;
+        self.content_from.get_or_insert(queue.mark());
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        let before = mem::replace(&mut self.held, chunk);
+        self.stuffer.push(&before, queue)
+    }
+
+    /// Queues the last chunk and the end of the data; gives the octets between
+    /// DATA's reply and that end.
+    pub(super) fn end(&mut self, queue: &mut SendQueue) -> Result<u64, ContentError> {
+        self.content(Bytes::new(), queue)?;
+        self.stuffer.push(&mem::take(&mut self.held), queue)?;
+        let end = self.stuffer.finish(queue)?;
+        self.end_at = Some(end);
+        Ok(end.saturating_sub(self.content_from.unwrap_or(end)))
+    }
+
+    /// The recipients that a final reply is due for.
+    pub(super) fn accepted(&self) -> impl Iterator<Item = (RecipientId, More)> {
+        let accepted = self.report.recipients.iter().enumerate().filter(|(_, facts)| Report::is_accepted(facts));
+        let mut places: Vec<_> = accepted.map(|(place, _)| (recipient_id(place), More::Follow)).collect();
+        if let Some((_, more)) = places.last_mut() {
+            *more = More::Last;
+        }
+        places.into_iter()
+    }
+
+    /// What is known when this much has been written, the session standing in
+    /// `phase`.
+    pub(super) fn report(&self, sent: u64, phase: Phase) -> Report {
+        let mut report = self.report.clone();
+        if !self.is_over() {
+            report.end_may_have_left = self.end_may_have_left(sent);
+            report.reached = phase;
+        }
+        report
+    }
+
+    /// From the first octet of the end on it is in the peer's hands: some take
+    /// less than the whole for it.
+    fn end_may_have_left(&self, sent: u64) -> bool {
+        self.end_at.is_some_and(|end| sent > end)
+    }
+
+    pub(super) fn finish(&mut self) -> TransactionId {
+        self.report.end_may_have_left = self.end_at.is_some();
+        self.stage = Stage::Over;
+        self.id()
+    }
+
+    /// No more will be learnt, this much having been written.
+    pub(super) fn stop(&mut self, fault: Fault, sent: u64) {
+        if self.is_over() {
+            return self.report.warn(fault.message());
+        }
+        self.report.end_may_have_left = self.end_may_have_left(sent);
+        self.report.stop(fault);
+        self.stage = Stage::Over;
+    }
+
+    pub(super) fn into_report(self) -> Report {
+        self.report
+    }
+}
+
+/// An envelope holds no more than 2³² recipients.
+fn recipient_id(place: usize) -> RecipientId {
+    RecipientId(u32::try_from(place).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,146 @@
+//! Addresses (RFC 5321 sections 4.1.2 and 4.1.3, widened by RFC 6531
+//! section 3.3).
+//!
+//! The parsers take UTF-8 wherever RFC 6531 allows it; the values tell whether
+//! they hold some, and the machine asks whether it may be sent. Control
+//! characters and white space beyond ASCII are not taken: what cannot be seen
+//! has no place in an address.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+use core::str;
+
+use nom::branch::alt;
+use nom::bytes::complete::{tag, tag_no_case, take_while_m_n, take_while1};
+use nom::combinator::{map_opt, recognize};
+use nom::multi::{many0_count, separated_list1};
+use nom::{IResult, Parser};
+
+/// ```abnf
+/// Mailbox = Local-part "@" ( Domain / address-literal )
+/// ```
+///
+/// Gives the place of the "@".
+pub(crate) fn mailbox(input: &[u8]) -> IResult<&[u8], usize> {
+    (local_part, tag("@"), domain).map(|(local, _, _)| local.len()).parse(input)
+}
+
+/// ```abnf
+/// Local-part = Dot-string / Quoted-string
+/// Dot-string = Atom *("." Atom)
+/// Atom       = 1*atext
+/// ```
+fn local_part(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let dot_string = recognize(separated_list1(tag("."), atom));
+    alt((quoted_string, dot_string)).parse(input)
+}
+
+/// ```abnf
+/// atext =/ UTF8-non-ascii
+/// ```
+fn atom(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    visible_utf8(|octet| octet.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&octet), input)
+}
+
+/// ```abnf
+/// Quoted-string  = DQUOTE *QcontentSMTP DQUOTE
+/// QcontentSMTP   = qtextSMTP / quoted-pairSMTP
+/// qtextSMTP      = %d32-33 / %d35-91 / %d93-126 / UTF8-non-ascii
+/// quoted-pairSMTP = %d92 %d32-126
+/// ```
+fn quoted_string(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let text = |input| visible_utf8(|octet| matches!(octet, 32..=33 | 35..=91 | 93..=126), input);
+    let pair = recognize((tag("\\"), take_while_m_n(1, 1, |octet| matches!(octet, 32..=126))));
+    recognize((tag("\""), many0_count(alt((text, pair))), tag("\""))).parse(input)
+}
+
+/// ```abnf
+/// Domain / address-literal
+/// Domain     = sub-domain *("." sub-domain)
+/// sub-domain = Let-dig [Ldh-str] / U-label
+/// ```
+pub(crate) fn domain(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let name = recognize(separated_list1(tag("."), sub_domain));
+    alt((address_literal, name)).parse(input)
+}
+
+fn sub_domain(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let (rest, label) = visible_utf8(|octet| octet.is_ascii_alphanumeric() || octet == b'-', input)?;
+    match label {
+        [b'-', ..] | [.., b'-'] => Err(nom::Err::Error(nom::error::make_error(input, nom::error::ErrorKind::Verify))),
+        _ => Ok((rest, label)),
+    }
+}
+
+/// ```abnf
+/// address-literal = "[" ( IPv4-address-literal / IPv6-address-literal /
+///                   General-address-literal ) "]"
+/// ```
+///
+/// A tag of `IPv6:` is never a general literal: a bad IPv6 address is bad.
+fn address_literal(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let ipv6 = (tag_no_case("IPv6:"), dcontent).map(|(_, text)| is_ipv6(text));
+    let general = (ldh_tag, tag(":"), dcontent).map(|_| true);
+    let ipv4 = dcontent.map(is_ipv4);
+    recognize((tag("["), map_opt(alt((ipv6, general, ipv4)), |good| good.then_some(())), tag("]"))).parse(input)
+}
+
+/// ```abnf
+/// dcontent = %d33-90 / %d94-126
+/// ```
+fn dcontent(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    take_while1(|octet| matches!(octet, 33..=90 | 94..=126)).parse(input)
+}
+
+/// ```abnf
+/// Standardized-tag = Ldh-str
+/// ```
+fn ldh_tag(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let ldh = take_while1(|octet: u8| octet.is_ascii_alphanumeric() || octet == b'-');
+    nom::combinator::verify(ldh, |text: &[u8]| !text.ends_with(b"-") && !text.starts_with(b"-")).parse(input)
+}
+
+fn is_ipv4(text: &[u8]) -> bool {
+    str::from_utf8(text).is_ok_and(|text| text.parse::<Ipv4Addr>().is_ok())
+}
+
+/// The forms of section 4.1.3 are those of the standard library, but that "::"
+/// stands for two groups at least.
+fn is_ipv6(text: &[u8]) -> bool {
+    let Ok(text) = str::from_utf8(text) else { return false };
+    let colons = text.bytes().filter(|&octet| octet == b':').count();
+    let groups_after_all = if text.contains('.') { 6 } else { 7 };
+    text.parse::<Ipv6Addr>().is_ok() && (!text.contains("::") || colons <= groups_after_all)
+}
+
+/// One or more octets of `ascii`, or UTF-8 characters beyond ASCII that can be
+/// seen.
+fn visible_utf8(ascii: impl Fn(u8) -> bool, input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let end = input.iter().position(|&octet| octet.is_ascii() && !ascii(octet)).unwrap_or(input.len());
+    let (text, rest) = input.split_at_checked(end).unwrap_or_default();
+    let visible = |text: &str| text.chars().all(|c| c.is_ascii() || !(c.is_control() || c.is_whitespace()));
+    if !text.is_empty() && str::from_utf8(text).is_ok_and(visible) {
+        Ok((rest, text))
+    } else {
+        Err(nom::Err::Error(nom::error::make_error(input, nom::error::ErrorKind::TakeWhile1)))
+    }
+}
+
+/// The address inside a path, or the text as it is when it has no brackets.
+///
+/// ```abnf
+/// Path  = "<" [ A-d-l ":" ] Mailbox ">"
+/// A-d-l = At-domain *( "," At-domain )
+/// ```
+///
+/// A source route is recognised and dropped (RFC 5321 section 3.3).
+pub(crate) fn unbracketed(text: &str) -> &str {
+    let Some(inner) = text.strip_prefix('<').and_then(|text| text.strip_suffix('>')) else {
+        return text;
+    };
+    let at_domain = (tag("@"), domain);
+    let mut route = (separated_list1(tag(","), at_domain), tag(":"));
+    match route.parse(inner.as_bytes()) {
+        Ok((mailbox, _)) => inner.get(inner.len().saturating_sub(mailbox.len())..).unwrap_or(inner),
+        Err(_) => inner,
+    }
+}

@@ -1,0 +1,49 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::arithmetic_side_effects)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation
+    )
+)]
+
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+pub mod client;
+mod codec;
+mod data;
+mod error;
+mod limits;
+mod lines;
+mod machine;
+mod queue;
+mod report;
+mod text;
+mod time;
+mod timeouts;
+pub mod value;
+
+pub use bytes;
+
+pub use client::{Client, Config, Event};
+pub use codec::{ReplyReader, encode_command, encode_reply};
+pub use data::{Content, ContentClass, ContentError, ContentProblem, LineEndings, Scan, Stuffer};
+pub use error::{Error, Misuse, SyntaxError};
+pub use limits::{Limit, Limits};
+pub use machine::{Machine, Output};
+pub use queue::SendQueue;
+pub use report::{
+    Fault, FaultKind, NotDelivered, Origin, Outcome, Phase, RecipientId, RecipientReport, Report, TransactionId,
+};
+pub use text::Escaped;
+pub use time::Instant;
+pub use timeouts::Timeouts;
+pub use value::{Endpoint, Envelope, ForwardPath, Reply, ReversePath};

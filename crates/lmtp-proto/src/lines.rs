@@ -1,0 +1,87 @@
+//! Lines out of a stream: the first thing done to every octet that is read.
+
+use bytes::BytesMut;
+
+use crate::error::SyntaxError;
+
+/// Finds where the next line ends, without looking at any octet twice.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LineFinder {
+    /// How much of the buffer is known to hold no LF.
+    searched: usize,
+}
+
+/// What stands in the way of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LineError {
+    TooLong,
+    Syntax(SyntaxError),
+}
+
+impl LineFinder {
+    /// The length of the first line in `buffer`, without its CRLF; `None` while
+    /// it is incomplete. `limit` counts the CRLF.
+    ///
+    /// Only CRLF ends a line (RFC 5321 section 2.3.8). A lone CR or LF ends
+    /// nothing and is never skipped: it is an error of its own, because two
+    /// readers that disagree about it can be played against each other.
+    pub(crate) fn find(&mut self, buffer: &BytesMut, limit: usize) -> Result<Option<usize>, LineError> {
+        let unread = buffer.get(self.searched..).unwrap_or_default();
+        let Some(found) = memchr::memchr(b'\n', unread) else {
+            self.searched = buffer.len();
+            return if buffer.len() >= limit { Err(LineError::TooLong) } else { Ok(None) };
+        };
+        let lf = self.searched.saturating_add(found);
+        if lf >= limit {
+            return Err(LineError::TooLong);
+        }
+        self.searched = 0;
+        match buffer.get(..lf) {
+            Some([line @ .., b'\r']) => match memchr::memchr(b'\r', line) {
+                None => Ok(Some(line.len())),
+                Some(_) => Err(LineError::Syntax(SyntaxError::BareCr)),
+            },
+            _ => Err(LineError::Syntax(SyntaxError::BareLf)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(text: &[u8], limit: usize) -> Result<Option<usize>, LineError> {
+        // Byte by byte and whole must agree.
+        let whole = LineFinder::default().find(&BytesMut::from(text), limit);
+        let mut finder = LineFinder::default();
+        let mut buffer = BytesMut::new();
+        let mut slow = Ok(None);
+        for &octet in text {
+            buffer.extend_from_slice(&[octet]);
+            slow = finder.find(&buffer, limit);
+            if slow != Ok(None) {
+                break;
+            }
+        }
+        assert_eq!(whole, slow);
+        whole
+    }
+
+    #[test]
+    fn only_crlf_ends_a_line() {
+        assert_eq!(find(b"250 ok", 100), Ok(None));
+        assert_eq!(find(b"250 ok\r", 100), Ok(None));
+        assert_eq!(find(b"250 ok\r\nmore", 100), Ok(Some(6)));
+        assert_eq!(find(b"\r\n", 100), Ok(Some(0)));
+        assert_eq!(find(b"250 ok\n", 100), Err(LineError::Syntax(SyntaxError::BareLf)));
+        assert_eq!(find(b"250 o\rk\r\n", 100), Err(LineError::Syntax(SyntaxError::BareCr)));
+        assert_eq!(find(b"250 ok\r\r\n", 100), Err(LineError::Syntax(SyntaxError::BareCr)));
+    }
+
+    #[test]
+    fn the_limit_counts_the_line_end() {
+        assert_eq!(find(b"12345678\r\n", 10), Ok(Some(8)));
+        assert_eq!(find(b"123456789\r\n", 10), Err(LineError::TooLong));
+        assert_eq!(find(b"1234567890123", 10), Err(LineError::TooLong));
+    }
+}

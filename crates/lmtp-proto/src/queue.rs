@@ -1,0 +1,188 @@
+//! Octets on their way out.
+
+use alloc::collections::VecDeque;
+use core::fmt;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// Shorter runs are copied together: a segment of their own would cost more.
+const COALESCE: usize = 256;
+
+/// A queue of octets to write: shared slices of the caller's message beside
+/// small runs of our own, in order.
+///
+/// It is a [`Buf`]: write [`chunk`](Buf::chunk), or with the feature `std` all
+/// of [`chunks_vectored`](Buf::chunks_vectored), and
+/// [`advance`](Buf::advance) by what was taken.
+#[derive(Default)]
+pub struct SendQueue {
+    /// Finished segments, none of them empty.
+    segments: VecDeque<Bytes>,
+    /// Where small runs are gathered, behind all segments.
+    tail: BytesMut,
+    /// Octets in `segments` and `tail`.
+    length: usize,
+    /// Octets ever written.
+    sent: u64,
+}
+
+impl SendQueue {
+    /// An empty queue.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends octets by sharing them; short ones are copied.
+    pub fn push(&mut self, octets: Bytes) {
+        if octets.len() < COALESCE {
+            return self.put(&octets);
+        }
+        self.length = self.length.saturating_add(octets.len());
+        self.finish_tail();
+        self.segments.push_back(octets);
+    }
+
+    /// Appends octets by copying them.
+    pub fn put(&mut self, octets: &[u8]) {
+        self.length = self.length.saturating_add(octets.len());
+        self.tail.extend_from_slice(octets);
+    }
+
+    /// Forgets all that has not been written.
+    pub fn clear(&mut self) {
+        self.segments.clear();
+        self.tail.clear();
+        self.length = 0;
+    }
+
+    /// Octets not yet written.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether all is written.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Octets written since the queue was made.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// The value that [`sent`](Self::sent) has when all that is queued now has
+    /// been written: the mark of a place in the stream.
+    pub fn mark(&self) -> u64 {
+        self.sent.saturating_add(self.length as u64)
+    }
+
+    fn finish_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.segments.push_back(self.tail.split().freeze());
+        }
+    }
+}
+
+impl Buf for SendQueue {
+    fn remaining(&self) -> usize {
+        self.length
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.segments.front().map_or(&self.tail, |segment| segment)
+    }
+
+    #[cfg(feature = "std")]
+    fn chunks_vectored<'a>(&'a self, slices: &mut [std::io::IoSlice<'a>]) -> usize {
+        let tail = (!self.tail.is_empty()).then_some(&self.tail[..]);
+        let runs = self.segments.iter().map(|segment| &segment[..]).chain(tail);
+        slices.iter_mut().zip(runs).map(|(slice, run)| *slice = std::io::IoSlice::new(run)).count()
+    }
+
+    /// # Panics
+    ///
+    /// When told that more was written than there was: the driver is wrong.
+    fn advance(&mut self, written: usize) {
+        assert!(written <= self.length, "advanced by {written} of {} octets", self.length);
+        self.length = self.length.saturating_sub(written);
+        self.sent = self.sent.saturating_add(written as u64);
+        let mut rest = written;
+        while rest > 0 {
+            let Some(segment) = self.segments.front_mut() else {
+                self.tail.advance(rest);
+                return;
+            };
+            if rest < segment.len() {
+                segment.advance(rest);
+                return;
+            }
+            rest = rest.saturating_sub(segment.len());
+            self.segments.pop_front();
+        }
+    }
+}
+
+impl fmt::Write for SendQueue {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.put(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// Sizes only: what is queued may be somebody's letter.
+impl fmt::Debug for SendQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendQueue").field("length", &self.length).field("sent", &self.sent).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever is put in comes out, in order, however it is taken.
+        #[test]
+        fn first_in_first_out(
+            runs in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..600)), 0..20),
+            takes in prop::collection::vec(1_usize..700, 1..40),
+        ) {
+            let mut queue = SendQueue::new();
+            let mut all = Vec::new();
+            for (shared, run) in &runs {
+                if *shared { queue.push(Bytes::copy_from_slice(run)) } else { queue.put(run) }
+                all.extend_from_slice(run);
+            }
+            prop_assert_eq!(queue.len(), all.len());
+            let mut out = Vec::new();
+            let mut takes = takes.iter().cycle();
+            while !queue.is_empty() {
+                let take = queue.chunk().len().min(*takes.next().unwrap());
+                out.extend_from_slice(&queue.chunk()[..take]);
+                queue.advance(take);
+            }
+            prop_assert_eq!(&out, &all);
+            prop_assert_eq!(queue.sent(), all.len() as u64);
+        }
+    }
+
+    #[test]
+    fn long_runs_are_shared() {
+        let message = Bytes::from(alloc::vec![b'x'; 4096]);
+        let mut queue = SendQueue::new();
+        queue.put(b"DATA\r\n");
+        queue.push(message.clone());
+        queue.advance(6);
+        assert_eq!(queue.chunk().as_ptr(), message.as_ptr());
+    }
+
+    #[test]
+    #[should_panic(expected = "advanced by 2 of 1 octets")]
+    fn a_driver_cannot_write_more_than_there_is() {
+        let mut queue = SendQueue::new();
+        queue.put(b"x");
+        queue.advance(2);
+    }
+}

@@ -1,0 +1,70 @@
+//! Real foreign peers: `cargo xtask interop`.
+//!
+//! To add a peer, write a file with a [`Peer`] in it and name it in [`PEERS`]. A peer that is an LMTP
+//! server fills in a [`server::Server`] and gets all of its checks; what a peer that is a client
+//! needs is its own.
+
+mod apt;
+mod checks;
+mod daemon;
+mod dovecot;
+mod library;
+mod messages;
+mod program;
+mod server;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::interop::checks::Checks;
+use crate::interop::program::Program;
+use crate::project::yellow;
+use crate::stage::Outcome;
+
+/// A foreign implementation that we talk to.
+pub(crate) trait Peer {
+    fn name(&self) -> &'static str;
+
+    /// Installs what the peer needs, where this may be done, or says why it cannot be had.
+    fn obtain(&self) -> Result<Availability>;
+
+    /// Starts the peer, checks it, stops it; nothing of it may be left, however this ends.
+    fn check(&self, program: &Program, checks: &mut Checks) -> Result<()>;
+}
+
+/// Whether something can be had on this machine.
+pub(crate) enum Availability {
+    Ready,
+    Missing(String),
+}
+
+/// Every peer there is.
+pub(crate) const PEERS: [&dyn Peer; 1] = [&dovecot::Dovecot];
+
+/// Runs one peer, or all.
+pub(crate) fn run(name: Option<&str>, strict: bool) -> Result<()> {
+    let wanted: Vec<_> = PEERS.into_iter().filter(|peer| name.is_none_or(|name| name == peer.name())).collect();
+    let names = PEERS.map(Peer::name).join(", ");
+    ensure!(!wanted.is_empty(), "no peer `{}`; there are: {names}", name.unwrap_or_default());
+    for peer in wanted {
+        if let Outcome::Skipped(why) = check(peer)? {
+            if strict {
+                bail!("{} cannot be had: {why}", peer.name());
+            }
+            println!("{} {}", peer.name(), yellow(&format!("skipped: {why}")));
+        }
+    }
+    Ok(())
+}
+
+/// Obtains a peer and checks it.
+pub(crate) fn check(peer: &dyn Peer) -> Result<Outcome> {
+    let name = peer.name();
+    if let Availability::Missing(why) = peer.obtain().with_context(|| format!("obtaining {name}"))? {
+        return Ok(Outcome::Skipped(why));
+    }
+    let program = Program::build()?;
+    let mut checks = Checks::of(name);
+    peer.check(&program, &mut checks)?;
+    checks.finish()?;
+    Ok(Outcome::Passed)
+}

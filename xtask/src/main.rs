@@ -1,0 +1,79 @@
+//! What the project does with itself: `cargo xtask COMMAND`.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `test.rs` | the stages of `cargo xtask test`, and how much each effort runs |
+//! | `stage.rs` | running stages, the table at the end |
+//! | `tidy/` | rules that no other tool checks, one file a subject |
+//! | `fuzz.rs` | libFuzzer targets on the stable toolchain |
+//! | `interop/` | foreign peers: obtained, started, checked, stopped |
+//! | `args.rs`, `cargo.rs`, `process.rs`, `project.rs` | the tools the above share |
+//!
+//! Every command runs from the project's root, reads nothing from standard input and names
+//! nothing outside the project but what it installs or makes in a temporary directory.
+
+mod args;
+mod cargo;
+mod fuzz;
+mod interop;
+mod process;
+mod project;
+mod stage;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::args::Args;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  test [--effort quick|ci|long] [--strict]   everything that is tested, stage by stage
+  tidy                                       the rules that no other tool checks
+  fuzz [TARGET] [--seconds N]                libFuzzer on stable (10 s a target unless told otherwise)
+  interop [PEER] [--strict]                  real foreign peers; PEER: dovecot
+
+What is missing on this machine is named as skipped; with --strict it is a failure.";
+
+fn main() -> ExitCode {
+    match run(Args::from_env()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(mut args: Args) -> Result<()> {
+    let wants_help = args.flag("--help") | args.flag("-h");
+    match args.positional().as_deref() {
+        None | Some("help") => println!("{HELP}"),
+        Some(_) if wants_help => println!("{HELP}"),
+        Some("test") => {
+            let options = test::Options::parse(args)?;
+            test::run(&options)?;
+        }
+        Some("tidy") => {
+            args.finish()?;
+            tidy::run()?;
+        }
+        Some("fuzz") => {
+            let seconds = args.value("--seconds")?;
+            let target = args.positional();
+            args.finish()?;
+            fuzz::run(target.as_deref(), seconds.unwrap_or(10))?;
+        }
+        Some("interop") => {
+            let strict = args.flag("--strict");
+            let peer = args.positional();
+            args.finish()?;
+            interop::run(peer.as_deref(), strict)?;
+        }
+        Some(unknown) => bail!("no command `{unknown}`\n\n{HELP}"),
+    }
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! Rules of the tree that no other tool checks: `cargo xtask tidy`.
+//!
+//! A rule is a function from the tree to complaints. Each has a test that shows that it can fail.
+
+mod layout;
+mod licenses;
+mod links;
+mod purity;
+mod source;
+mod transcripts;
+mod tree;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::project::{self, green, red};
+use crate::tidy::tree::Tree;
+
+/// What is wrong, one line each, beginning with the place.
+type Complaints = Vec<String>;
+type Rule = fn(&Tree) -> Result<Complaints>;
+
+const RULES: [(&str, Rule); 11] = [
+    ("the top level holds what belongs there and nothing else", layout::top_level),
+    ("source files are short", source::short_files),
+    ("source files begin with what they are", source::documented_files),
+    ("nothing is left unfinished or switched off", source::nothing_unfinished),
+    ("lmtp-proto names no clock, socket, thread or async", source::core_is_sans_io),
+    ("lmtp-proto depends on its few crates, without std", purity::dependencies),
+    ("lmtp-proto links no std as built", purity::linkage),
+    ("license texts are linked into each published crate", licenses::linked),
+    ("license texts are packaged", licenses::packaged),
+    ("relative links lead to files", links::lead_to_files),
+    ("transcripts are there and not empty", transcripts::not_empty),
+];
+
+/// Checks every rule and names all complaints.
+pub(crate) fn run() -> Result<()> {
+    let tree = Tree::of_git(&project::root())?;
+    let mut broken = 0;
+    for (name, rule) in RULES {
+        let complaints = rule(&tree).with_context(|| format!("tidy cannot check that {name}"))?;
+        let verdict = if complaints.is_empty() { green("ok") } else { red("FAILED") };
+        println!("tidy: {name}: {verdict}");
+        for complaint in &complaints {
+            println!("    {complaint}");
+        }
+        broken += usize::from(!complaints.is_empty());
+    }
+    ensure!(broken == 0, "{broken} of {} tidy rules are broken", RULES.len());
+    Ok(())
+}
