@@ -4,7 +4,6 @@
 //! part of the stable compiler's LLVM, and `-Cpasses` reaches it. There is nothing unsafe in the project
 //! for a sanitizer to find; overflow checks and debug assertions stay on.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -73,19 +72,21 @@ pub(crate) fn fuzz(target: &str, seconds: u64) -> Result<Outcome> {
     }
     let program = build(target)?;
     let places = Places::make(target)?;
-    let before: BTreeSet<PathBuf> = files(&places.artifacts)?.into_iter().collect();
-
-    let Err(error) = process::run_filtered(&mut command(&program, &places, seconds), is_news) else {
-        return Ok(Outcome::Passed);
-    };
-    for artifact in files(&places.artifacts)?.iter().filter(|file| !before.contains(*file)) {
-        let (program, artifact) = (project::relative(&program), project::relative(artifact));
+    let mut artifact = None;
+    let run = process::run_filtered(&mut command(&program, &places, seconds), |line| {
+        // An input that failed before keeps its file: what is new in the directory would not tell.
+        artifact =
+            artifact.take().or_else(|| line.split_once("Test unit written to ").map(|(_, path)| path.to_owned()));
+        is_news(line)
+    });
+    if let Some(artifact) = artifact {
+        let (program, artifact) = (project::relative(&program), project::relative(Path::new(&artifact)));
         println!("\nartifact:  {artifact}");
         println!("reproduce: {program} {artifact}");
         println!("shrink:    {program} -minimize_crash=1 -runs=100000 {artifact}");
-        println!("then:      keep it in fuzz/corpus/{target}/ under a name that says what it is");
+        println!("then:      keep it in fuzz/corpus/{target}/ under a name that says what it is\n");
     }
-    Err(error)
+    run.map(|()| Outcome::Passed)
 }
 
 /// `--target` is named although it is the host's, so that build scripts and macros are not instrumented.

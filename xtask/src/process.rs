@@ -27,7 +27,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 }
 
 /// Like [`run`], with only those lines of its standard error that `shown` wants.
-pub(crate) fn run_filtered(command: &mut Command, shown: impl Fn(&str) -> bool) -> Result<()> {
+pub(crate) fn run_filtered(command: &mut Command, mut shown: impl FnMut(&str) -> bool) -> Result<()> {
     println!("$ {}", line(command));
     let mut child = command.stderr(Stdio::piped()).spawn().with_context(|| cannot_start(command))?;
     let stderr = child.stderr.take().context("standard error is piped")?;

@@ -1,1 +1,14 @@
-//! stub
+//! What lmtp is tested with: transcripts that play themselves, peers that do as
+//! they are told, an evil one, and slow and obvious models to compare with.
+//!
+//! Not published. Panics freely: a failed expectation is a failed test.
+
+#![allow(clippy::missing_panics_doc)]
+
+pub mod effort;
+pub mod evil;
+pub mod fuzz;
+pub mod memory;
+pub mod model;
+pub mod socket;
+pub mod transcript;

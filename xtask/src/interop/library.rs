@@ -1,7 +1,7 @@
 //! What is checked through the library and not through the program.
 
 use anyhow::{Context as _, Result, ensure};
-use lmtp_blocking::{Client, Envelope};
+use lmtp_blocking::{Client, Envelope, ForwardPath, ReversePath};
 
 use super::messages;
 use super::server::Server;
@@ -12,9 +12,11 @@ pub(crate) fn five_hundred(server: &Server<'_>) -> Result<()> {
     server.store.take(server.good)?;
 
     let mut client = Client::connect(server.unix.as_str())?;
+    let from: ReversePath = "sender@example.org".parse()?;
+    let to: ForwardPath = server.good.0.parse()?;
     let mut sent = Vec::new();
     for number in 0..COUNT {
-        let envelope = Envelope::new("sender@example.org".parse()?, [server.good.0.parse()?]);
+        let envelope = Envelope::new(from.clone(), [to.clone()])?;
         let message = messages::ordinary(number);
         let report = client.deliver(&envelope, message.clone())?;
         ensure!(report.all_delivered(), "message {number}: {report:?}");

@@ -246,11 +246,10 @@ impl Client {
     }
 
     /// Goes on with what a reply or the application asks for.
-    fn take_step(&mut self, input: Input, reply: Option<&Reply>) {
-        let phase = self.phase();
+    fn take_step(&mut self, input: Input, heard: Option<(&Reply, Phase)>) {
         let (next, action) = step(self.state, input);
         self.state = next;
-        match (action, reply) {
+        match (action, heard) {
             (Action::Wait | Action::AskForContent, _) => {}
             (Action::Send(verb), _) => {
                 // With something in flight it was sent ahead, or is about to be.
@@ -258,8 +257,8 @@ impl Client {
                     self.send(verb);
                 }
             }
-            (Action::Open, reply) => {
-                self.capabilities = reply.map(Capabilities::from);
+            (Action::Open, heard) => {
+                self.capabilities = heard.map(|(reply, _)| Capabilities::from(reply));
                 self.events.push_back(Event::Open);
             }
             (Action::SendEnd, _) => self.send_end(),
@@ -269,8 +268,8 @@ impl Client {
                 self.finish();
             }
             (Action::Finish | Action::Close, _) => self.finish(),
-            (Action::TurnedAway, Some(reply)) => self.fail(Error::Refused { phase, reply: reply.clone() }),
-            (Action::Violation, Some(reply)) => self.fail(Error::Unexpected { phase, reply: reply.clone() }),
+            (Action::TurnedAway, Some((reply, phase))) => self.fail(Error::Refused { phase, reply: reply.clone() }),
+            (Action::Violation, Some((reply, phase))) => self.fail(Error::Unexpected { phase, reply: reply.clone() }),
             // The methods that give other inputs have looked at the state.
             (Action::TurnedAway | Action::Violation, None) => debug_assert!(false, "{input:?} in {:?}", self.state),
         }
@@ -354,7 +353,7 @@ impl Client {
         {
             self.events.extend(transaction.record(expected, reply));
         }
-        self.take_step(input, Some(reply));
+        self.take_step(input, Some((reply, phase)));
         // What was not sent ahead will not be sent any more.
         if self.closing.is_some() && self.in_flight.is_empty() && self.state != State::Over {
             self.fail(Error::Closing { phase, reply: reply.clone() });

@@ -1,0 +1,53 @@
+//! The program `lmtp`: LMTP (RFC 2033) at the command line.
+//!
+//! Read from here down: [`args`] is what can be asked for, [`send`], [`probe`]
+//! and [`demo`] do it, [`exit`] is what the caller is told. A connection is set
+//! up in [`session`]; what is printed goes through [`console`] and [`json`].
+
+mod args;
+mod capability;
+mod console;
+mod demo;
+mod exit;
+mod hint;
+mod json;
+mod message;
+mod probe;
+mod send;
+mod session;
+mod signals;
+mod usage;
+mod waiting;
+
+use std::panic;
+use std::process::ExitCode;
+
+use args::Command;
+use exit::Exit;
+
+fn main() -> ExitCode {
+    guarded(|| match args::parse() {
+        Ok(Command::Probe(args)) => probe::run(&args),
+        Ok(Command::Send(args)) => send::run(&args),
+        Ok(Command::Demo(args)) => demo::run(&args),
+        Err(error) => usage::report(&error),
+    })
+    .into()
+}
+
+/// Mail systems run this program: a bug in it must not bounce mail, so a panic
+/// means "try again later".
+fn guarded(run: impl FnOnce() -> Exit + panic::UnwindSafe) -> Exit {
+    panic::catch_unwind(run).unwrap_or(Exit::TryLater)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_means_try_again() {
+        assert_eq!(guarded(|| panic!("on purpose")), Exit::TryLater);
+        assert_eq!(guarded(|| Exit::Refused), Exit::Refused);
+    }
+}

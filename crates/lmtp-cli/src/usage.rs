@@ -1,0 +1,62 @@
+//! What is said about a command line that is wrong.
+
+use std::error::Error as _;
+use std::ffi::OsStr;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use lmtp_blocking::FaultKind;
+use lmtp_blocking::proto::Escaped;
+
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::json;
+
+/// Prints help that was asked for, or what is wrong.
+pub(crate) fn report(error: &clap::Error) -> Exit {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // A closed standard output is no failure of ours.
+        let _ = error.print();
+        return Exit::Done;
+    }
+    if std::env::args_os().any(|argument| argument == OsStr::new("--json")) {
+        let message = explain(error).unwrap_or_else(|| in_clap_s_words(error).join(" "));
+        json::print(&json::Failure { error: json::Problem { kind: FaultKind::Usage.name(), phase: None, message } });
+    } else if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+    } else {
+        tell(error);
+    }
+    Exit::Usage
+}
+
+fn tell(error: &clap::Error) {
+    let console = Console::new();
+    match explain(error) {
+        Some(message) => console.error(&message),
+        None => {
+            let words = in_clap_s_words(error);
+            console.error(&words.join("\n"));
+        }
+    }
+    console.hint("--help shows what can be asked, with examples");
+}
+
+/// A value that cannot be: the flag, and why. The value is quoted in the reason,
+/// made safe to print.
+fn explain(error: &clap::Error) -> Option<String> {
+    let (ErrorKind::ValueValidation, Some(ContextValue::String(flag)), Some(reason)) =
+        (error.kind(), error.get(ContextKind::InvalidArg), error.source())
+    else {
+        return None;
+    };
+    Some(format!("{flag}: {reason}"))
+}
+
+/// The lines before the summary of usage, without anything that a terminal would
+/// obey: they quote the command line.
+fn in_clap_s_words(error: &clap::Error) -> Vec<String> {
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let lines = text.lines().take_while(|line| !line.starts_with("Usage:"));
+    lines.filter(|line| !line.is_empty()).map(|line| Escaped(line.as_bytes()).to_string()).collect()
+}

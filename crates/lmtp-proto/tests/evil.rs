@@ -1,0 +1,139 @@
+//! Whatever a server does, every recipient has exactly one true outcome.
+
+use lmtp_proto::client::{Config, Pipelining};
+use lmtp_proto::{Envelope, FaultKind, ForwardPath, Outcome, ReversePath};
+use lmtp_testkit::effort::cases;
+use lmtp_testkit::evil::{EvilServer, acts, converse, expected_outcomes};
+use lmtp_testkit::memory::{Message, Session};
+use proptest::prelude::*;
+
+const OFFERS: [&[&str]; 2] = [&["PIPELINING", "8BITMIME", "SIZE"], &[]];
+
+fn session(recipients: usize, pipelining: bool, window: usize, message: Message) -> Session {
+    let mut config = Config::default();
+    config.pipelining = if pipelining { Pipelining::Auto } else { Pipelining::Off };
+    config.limits.pipelined_commands = window;
+    // Two addresses for all: places count, addresses do not.
+    let to = (0..recipients).map(|place| ["bob@x", "eve@x"][place % 2].parse::<ForwardPath>().unwrap());
+    let envelope = Envelope::new("ann@x".parse::<ReversePath>().unwrap(), to).unwrap();
+    Session::new(config, envelope, message)
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    let line = prop_oneof![Just("."), Just("text"), Just("..dots"), Just("")];
+    (prop::collection::vec(line, 0..6), 1_usize..30).prop_map(|(lines, chunk)| {
+        let text: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+        Message { chunk, ..Message::new(text) }
+    })
+}
+
+prop_compose! {
+    fn setting()(recipients in 1_usize..6)(
+        recipients in Just(recipients),
+        honest_acts in acts(recipients, true),
+        any_acts in acts(recipients, false),
+        pipelining in any::<bool>(),
+        window in 1_usize..8,
+        message in message(),
+        piece in prop_oneof![Just(1_usize), 1_usize..40, Just(usize::MAX)],
+        write in prop_oneof![Just(1_usize), 1_usize..40, Just(usize::MAX)],
+    ) -> Setting {
+        Setting { recipients, honest_acts, any_acts, pipelining, window, message, piece, write }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Setting {
+    recipients: usize,
+    honest_acts: Vec<lmtp_testkit::evil::Act>,
+    any_acts: Vec<lmtp_testkit::evil::Act>,
+    pipelining: bool,
+    window: usize,
+    message: Message,
+    piece: usize,
+    write: usize,
+}
+
+proptest! {
+    #![proptest_config(cases(2000))]
+
+    /// A server that keeps to the protocol: the outcomes are those that a naive
+    /// reading of its log gives (R2033-4.2-i, R2033-4.2-k, R2033-5-j,
+    /// R2920-3.1-d, R2920-3.1-f).
+    #[test]
+    fn an_honest_server_is_understood(setting in setting()) {
+        let mut server = EvilServer::new(setting.honest_acts, OFFERS[usize::from(!setting.pipelining)]);
+        let mut session = session(setting.recipients, setting.pipelining, setting.window, setting.message);
+        converse(&mut session, &mut server, setting.piece, setting.write);
+        let report = session.report.as_ref().expect("a report");
+        let expected = expected_outcomes(&server.log, setting.recipients);
+        let silent = if server.stored { Outcome::Uncertain } else { Outcome::Unsent };
+        let expected: Vec<_> = expected.into_iter().map(|outcome| outcome.unwrap_or(silent)).collect();
+        let got: Vec<_> = report.recipients().map(|recipient| recipient.outcome()).collect();
+        prop_assert_eq!(&got, &expected, "log {:?}, error {:?}", server.log, session.error);
+        // An error explains silence, and nothing else.
+        prop_assert_eq!(report.error().is_some(), got.iter().any(|outcome| matches!(outcome, Outcome::Unsent | Outcome::Uncertain)));
+    }
+
+    /// A server that does anything: invariants 29 to 32.
+    #[test]
+    fn an_evil_server_cannot_make_us_lie(setting in setting()) {
+        let mut server = EvilServer::new(setting.any_acts, OFFERS[usize::from(!setting.pipelining)]);
+        let mut session = session(setting.recipients, setting.pipelining, setting.window, setting.message);
+        converse(&mut session, &mut server, setting.piece, setting.write);
+        let report = session.report.as_ref().expect("a report");
+        prop_assert_eq!(report.recipients().len(), setting.recipients);
+        let handed_over = session.sent.windows(5).any(|octets| octets == b"\r\n.\r\n");
+        for recipient in report.recipients() {
+            match recipient.outcome() {
+                Outcome::Delivered => {
+                    prop_assert!(handed_over);
+                    prop_assert!(server.stored || server.babbled, "delivered and not stored: {:?}", server.log);
+                }
+                Outcome::Unsent => prop_assert!(!server.stored, "unsent and stored: {:?}", server.log),
+                Outcome::Uncertain => prop_assert!(session.error.is_some()),
+                Outcome::Temporary | Outcome::Permanent => prop_assert!(recipient.reply().is_some()),
+            }
+        }
+        // Whatever was doubtful ends the connection.
+        if session.error.is_some() {
+            prop_assert!(!session.client.is_ready());
+        }
+    }
+
+    /// A message that cannot be read to its end is stored by nobody, wherever it
+    /// fails and however much of it had left.
+    #[test]
+    fn a_failing_body_is_never_stored(setting in setting(), place in 0_usize..40) {
+        let mut message = setting.message;
+        message.fails_at = Some(place.min(message.octets.len()));
+        let mut server = EvilServer::new(Vec::new(), OFFERS[usize::from(!setting.pipelining)]);
+        let mut session = session(setting.recipients, setting.pipelining, setting.window, message);
+        converse(&mut session, &mut server, setting.piece, setting.write);
+        prop_assert!(!server.stored);
+        let report = session.report.expect("a report");
+        prop_assert!(report.recipients().all(|recipient| recipient.outcome() == Outcome::Unsent));
+        prop_assert_eq!(report.error().map(lmtp_proto::Fault::kind), Some(FaultKind::Body));
+    }
+
+    /// So is one that holds what must not be sent, wherever it stands.
+    #[test]
+    fn forbidden_octets_are_never_stored(setting in setting(), place in 0_usize..40, bad in prop_oneof![Just("\r"), Just("\n"), Just("\0"), Just("\u{e9}")]) {
+        let mut message = setting.message;
+        let mut place = place.min(message.octets.len());
+        // Not between CR and LF, where an LF or CR more would make other pairs.
+        if place > 0 && message.octets[place - 1] == b'\r' {
+            place -= 1;
+        }
+        message.octets.splice(place..place, bad.bytes());
+        // Nobody offers 8BITMIME here.
+        let mut server = EvilServer::new(Vec::new(), if setting.pipelining { &["PIPELINING"] } else { &[] });
+        let mut session = session(setting.recipients, setting.pipelining, setting.window, message);
+        converse(&mut session, &mut server, setting.piece, setting.write);
+        prop_assert!(!server.stored);
+        let report = session.report.expect("a report");
+        prop_assert!(report.recipients().all(|recipient| recipient.outcome() == Outcome::Unsent));
+        prop_assert_eq!(report.error().map(lmtp_proto::Fault::kind), Some(FaultKind::Body));
+        prop_assert!(!session.sent.contains(&bad.as_bytes()[0]) || bad == "\r" || bad == "\n");
+    }
+}

@@ -1,0 +1,320 @@
+//! A server that may do anything: refuse, contradict itself, say too much or
+//! too little, talk rubbish, hang up.
+
+use std::collections::VecDeque;
+
+use lmtp_proto::Outcome;
+use proptest::prelude::*;
+
+use crate::memory::{Session, Waiting};
+
+/// What the server does when something is due from it.
+#[derive(Debug, Clone)]
+pub enum Act {
+    /// Gives the answer that lets the session go on.
+    Good,
+    /// Gives this reply.
+    Reply(Said),
+    /// Gives this reply and hangs up.
+    ReplyAndClose(Said),
+    /// Hangs up.
+    Close,
+    /// Says nothing.
+    Silence,
+    /// Says one reply too many.
+    Twice(Said, Said),
+    /// Says something that is no reply.
+    Rubbish(Vec<u8>),
+}
+
+impl Act {
+    /// Whether it answers one command with one reply, or goes away.
+    pub fn is_honest(&self) -> bool {
+        matches!(self, Self::Good | Self::Reply(_) | Self::ReplyAndClose(_) | Self::Close)
+    }
+}
+
+/// A well-formed reply.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// Its code.
+    pub code: u16,
+    /// Its lines.
+    pub lines: Vec<String>,
+}
+
+impl Said {
+    fn wire(&self) -> Vec<u8> {
+        let last = self.lines.len().saturating_sub(1);
+        let mut wire = Vec::new();
+        for (index, text) in self.lines.iter().enumerate() {
+            let separator = if index < last { "-" } else { " " };
+            // A code alone is a reply as well.
+            let line = if text.is_empty() && index == last {
+                format!("{}\r\n", self.code)
+            } else {
+                format!("{}{separator}{text}\r\n", self.code)
+            };
+            wire.extend_from_slice(line.as_bytes());
+        }
+        wire
+    }
+}
+
+/// Replies; of an honest server none with a line that no client need take.
+fn said(honest: bool) -> impl Strategy<Value = Said> {
+    let code = prop_oneof![
+        4 => Just(250_u16),
+        3 => prop_oneof![Just(450), Just(451), Just(452), Just(550), Just(552), Just(503)],
+        2 => Just(421_u16),
+        2 => Just(354_u16),
+        1 => 200..600_u16,
+    ];
+    let text = prop_oneof![
+        3 => Just(String::new()),
+        4 => "[ -~]{0,20}",
+        2 => "[245]\\.[0-9]\\.[0-9] [ -~]{0,9}",
+        1 => Just("x".repeat(if honest { 500 } else { 5000 })),
+        1 => "\\PC{0,9}",
+    ];
+    (code, prop::collection::vec(text, 1..4)).prop_map(|(code, lines)| Said { code, lines })
+}
+
+/// Acts that are honest, if that is asked for, or anything.
+fn act(honest: bool) -> BoxedStrategy<Act> {
+    let rubbish = prop_oneof![
+        "[ -~]{0,12}(\r\n|\n|\r|)".prop_map(String::into_bytes),
+        prop::collection::vec(any::<u8>(), 0..20),
+        Just(b"250-a\r\n251 b\r\n".to_vec()),
+        Just([&b"250 "[..], &[b'x'; 70_000]].concat()),
+    ];
+    let well_behaved = prop_oneof![
+        16 => Just(Act::Good),
+        4 => said(honest).prop_map(Act::Reply),
+        1 => said(honest).prop_map(Act::ReplyAndClose),
+        1 => Just(Act::Close),
+    ];
+    if honest {
+        return well_behaved.boxed();
+    }
+    prop_oneof![
+        20 => well_behaved,
+        1 => Just(Act::Silence),
+        1 => (said(false), said(false)).prop_map(|(one, two)| Act::Twice(one, two)),
+        1 => rubbish.prop_map(Act::Rubbish),
+    ]
+    .boxed()
+}
+
+/// A course of acts for a session with so many recipients.
+pub fn acts(recipients: usize, honest: bool) -> impl Strategy<Value = Vec<Act>> {
+    prop::collection::vec(act(honest), 6 + 2 * recipients)
+}
+
+/// The server.
+#[derive(Debug)]
+pub struct EvilServer {
+    acts: VecDeque<Act>,
+    capabilities: &'static [&'static str],
+    /// Octets that are no whole line yet.
+    buffer: Vec<u8>,
+    /// Whether what comes is content.
+    in_content: bool,
+    /// Recipients that got 2yz in this transaction.
+    accepted: usize,
+    /// Whether the end of a message was seen.
+    pub stored: bool,
+    /// Whether it said something that answers nothing. What a client makes of
+    /// its answers from there on is anybody's guess.
+    pub babbled: bool,
+    /// Whether it has hung up.
+    pub closed: bool,
+    /// What was answered with what; `None` where it was not one reply.
+    pub log: Vec<(String, Option<u16>)>,
+}
+
+impl EvilServer {
+    /// A server that offers this and acts so.
+    pub fn new(acts: Vec<Act>, capabilities: &'static [&'static str]) -> Self {
+        Self {
+            acts: acts.into(),
+            capabilities,
+            buffer: Vec::new(),
+            in_content: false,
+            accepted: 0,
+            stored: false,
+            babbled: false,
+            closed: false,
+            log: Vec::new(),
+        }
+    }
+
+    /// What it says when somebody connects.
+    pub fn greet(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.answer("greeting", 220, "mx.example.org ready", &mut out);
+        out
+    }
+
+    /// What it says to these octets.
+    pub fn hear(&mut self, octets: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.buffer.extend_from_slice(octets);
+        while let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\r\n") {
+            if self.closed {
+                break;
+            }
+            let line: Vec<u8> = self.buffer.drain(..end + 2).collect();
+            let line = &line[..end];
+            if self.in_content {
+                if line == b"." {
+                    self.in_content = false;
+                    self.stored = true;
+                    for index in 0..std::mem::take(&mut self.accepted) {
+                        self.answer(&format!("final {index}"), 250, "2.0.0 stored", &mut out);
+                    }
+                }
+                continue;
+            }
+            let verb = String::from_utf8_lossy(line.get(..4).unwrap_or(line)).into_owned();
+            let code = match verb.as_str() {
+                "LHLO" => self.answer(&verb, 250, &self.offers(), &mut out),
+                "DATA" => self.answer(&verb, 354, "go on", &mut out),
+                "QUIT" => self.answer(&verb, 221, "bye", &mut out),
+                _ => self.answer(&verb, 250, "2.0.0 ok", &mut out),
+            };
+            match (verb.as_str(), code) {
+                ("MAIL" | "RSET", _) => self.accepted = 0,
+                ("RCPT", Some(200..300)) => self.accepted += 1,
+                ("DATA", Some(300..400)) => self.in_content = true,
+                _ => {}
+            }
+        }
+        out
+    }
+
+    fn offers(&self) -> String {
+        std::iter::once("mx.example.org").chain(self.capabilities.iter().copied()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Acts, where `code` and `text` would be good; gives the code that was said.
+    fn answer(&mut self, to: &str, code: u16, text: &str, out: &mut Vec<u8>) -> Option<u16> {
+        if self.closed {
+            return None;
+        }
+        let good = Said { code, lines: text.split('\n').map(String::from).collect() };
+        let said = match self.acts.pop_front().unwrap_or(Act::Good) {
+            Act::Good => Some(good),
+            Act::Reply(said) => Some(said),
+            Act::ReplyAndClose(said) => {
+                self.closed = true;
+                Some(said)
+            }
+            Act::Close => {
+                self.closed = true;
+                None
+            }
+            Act::Silence => None,
+            Act::Twice(one, two) => {
+                self.babbled = true;
+                out.extend(one.wire());
+                Some(two)
+            }
+            Act::Rubbish(octets) => {
+                self.babbled = true;
+                out.extend(octets);
+                None
+            }
+        };
+        if let Some(said) = &said {
+            out.extend(said.wire());
+        }
+        let code = said.map(|said| said.code);
+        self.log.push((to.into(), code));
+        code
+    }
+}
+
+/// Lets client and server talk until the client is done. The server's words
+/// arrive in pieces of at most `piece` octets; the client writes at most `write`
+/// at once.
+pub fn converse(session: &mut Session, server: &mut EvilServer, piece: usize, write: usize) {
+    let mut said: VecDeque<u8> = server.greet().into();
+    for _ in 0..1_000_000 {
+        match session.settle() {
+            Waiting::Over => return,
+            Waiting::ToSend if server.closed => {
+                // The write fails; what was said before is read first.
+                session.hear(said.make_contiguous());
+                session.eof();
+                session.run();
+                return;
+            }
+            Waiting::ToSend => {
+                let before = session.sent.len();
+                session.step(write);
+                let octets = session.sent[before..].to_vec();
+                said.extend(server.hear(&octets));
+            }
+            Waiting::ToReceive if !said.is_empty() => {
+                let piece: Vec<u8> = said.drain(..piece.min(said.len())).collect();
+                session.hear(&piece);
+            }
+            Waiting::ToReceive if server.closed => session.eof(),
+            Waiting::ToReceive => {
+                if !session.time_out() {
+                    return; // idle
+                }
+            }
+        }
+    }
+    panic!("it does not end");
+}
+
+/// What must have become of each recipient, by the log of an honest server, in
+/// the plainest words. `None`: *uncertain* if the server saw the end of the
+/// message, else *unsent*.
+pub fn expected_outcomes(log: &[(String, Option<u16>)], recipients: usize) -> Vec<Option<Outcome>> {
+    let mut outcomes = vec![None; recipients];
+    let mut accepted = Vec::new();
+    let mut next_rcpt = 0;
+    let mut mail_refused = false;
+    for (to, code) in log {
+        let Some(code) = code else { break };
+        let refusal = match code / 100 {
+            4 => Some(Outcome::Temporary),
+            5 => Some(Outcome::Permanent),
+            _ => None,
+        };
+        match (to.as_str(), code / 100, refusal) {
+            ("greeting" | "LHLO", 2, _) => {}
+            ("MAIL", 2, _) => {}
+            ("MAIL", _, Some(refusal)) => {
+                mail_refused = true;
+                outcomes.fill(Some(refusal));
+            }
+            ("RCPT", class, refusal) if class == 2 || refusal.is_some() => {
+                if !mail_refused {
+                    outcomes[next_rcpt] = refusal;
+                }
+                if class == 2 {
+                    accepted.push(next_rcpt);
+                }
+                next_rcpt += 1;
+            }
+            ("DATA", 3, _) => {}
+            ("DATA", _, Some(refusal)) => {
+                if !mail_refused {
+                    accepted.iter().for_each(|&place| outcomes[place] = Some(refusal));
+                }
+            }
+            (last, class, refusal) if last.starts_with("final") && (class == 2 || refusal.is_some()) => {
+                let place = accepted[last["final ".len()..].parse::<usize>().expect("a number")];
+                outcomes[place] = Some(refusal.unwrap_or(Outcome::Delivered));
+            }
+            ("QUIT", ..) => {}
+            _ => break, // nothing that follows a wrong answer counts
+        }
+    }
+    outcomes
+}

@@ -1,0 +1,220 @@
+//! A client machine in memory, on virtual time.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use lmtp_proto::client::{Client, Config, Event};
+use lmtp_proto::{Content, Envelope, Error, Instant, Machine, Output, Report};
+
+/// Where the content of a message comes from.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// The octets.
+    pub octets: Vec<u8>,
+    /// What the client is told of them.
+    pub content: Content,
+    /// How many octets are given at a time.
+    pub chunk: usize,
+    /// After how many octets reading fails, if it does.
+    pub fails_at: Option<usize>,
+}
+
+impl Message {
+    /// A message of which nothing is told, given all at once.
+    pub fn new(octets: impl Into<Vec<u8>>) -> Self {
+        Self { octets: octets.into(), content: Content::UNKNOWN, chunk: usize::MAX, fails_at: None }
+    }
+}
+
+/// A client machine, the message it sends, and all that came of it.
+#[derive(Debug)]
+pub struct Session {
+    /// The machine.
+    pub client: Client,
+    /// What it was told to send.
+    pub message: Message,
+    /// Every event, except for the wishes for content.
+    pub events: Vec<Event>,
+    /// Every octet it wrote.
+    pub sent: Vec<u8>,
+    /// The error that ended it.
+    pub error: Option<Error>,
+    /// The report, once it is complete.
+    pub report: Option<Report>,
+    now: Instant,
+    given: usize,
+    /// Content is wanted; it is given when the client gets to write.
+    wanted: bool,
+}
+
+/// What a session waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// To write, or to be given content.
+    ToSend,
+    /// To read.
+    ToReceive,
+    /// Nothing: it is over.
+    Over,
+}
+
+impl Session {
+    /// A session that is to deliver a message.
+    pub fn new(config: Config, envelope: Envelope, message: Message) -> Self {
+        let mut session = Self::idle(config, message);
+        session.deliver(envelope);
+        session
+    }
+
+    /// A session without a message to deliver.
+    pub fn idle(config: Config, message: Message) -> Self {
+        Self {
+            client: Client::new(config),
+            message,
+            events: Vec::new(),
+            sent: Vec::new(),
+            error: None,
+            report: None,
+            now: Instant::ORIGIN,
+            given: 0,
+            wanted: false,
+        }
+    }
+
+    /// Delivers the message, again if need be.
+    pub fn deliver(&mut self, envelope: Envelope) {
+        self.given = 0;
+        self.client.deliver(envelope, self.message.content).expect("no message is under way");
+        self.report = self.client.take_report();
+    }
+
+    /// Runs until it waits for something, without writing or giving content.
+    pub fn settle(&mut self) -> Waiting {
+        if self.wanted {
+            return Waiting::ToSend;
+        }
+        loop {
+            let output = match self.client.poll_output(self.now) {
+                Ok(output) => output,
+                Err(error) => {
+                    assert_eq!(self.client.poll_output(self.now), Err(error.clone()), "an error is final and repeats");
+                    self.error = Some(error);
+                    self.report = self.report.take().or_else(|| self.client.take_report());
+                    return Waiting::Over;
+                }
+            };
+            match output {
+                Output::Event(Event::BodyWanted(_)) => {
+                    self.wanted = true;
+                    return Waiting::ToSend;
+                }
+                Output::Event(event) => {
+                    if let Event::Done(id) = event {
+                        let report = self.client.take_report().expect("a report is there when it is done");
+                        assert_eq!(report.transaction(), id);
+                        self.report = Some(report);
+                    }
+                    self.events.push(event);
+                }
+                Output::Transmit => return Waiting::ToSend,
+                Output::Receive => return Waiting::ToReceive,
+                Output::StartTls => panic!("nobody asked for TLS"),
+                Output::Closed => return Waiting::Over,
+            }
+        }
+    }
+
+    /// Takes one step of a session that waits to send: gives content, or writes
+    /// at most `limit` octets.
+    pub fn step(&mut self, limit: usize) {
+        if std::mem::take(&mut self.wanted) {
+            return self.give();
+        }
+        let queue = self.client.transmit();
+        let count = queue.chunk().len().min(limit);
+        assert!(count > 0, "asked to write nothing");
+        self.sent.extend_from_slice(&queue.chunk()[..count]);
+        queue.advance(count);
+    }
+
+    fn give(&mut self) {
+        let Message { octets, chunk, fails_at, .. } = &self.message;
+        let until = fails_at.unwrap_or(octets.len());
+        let end = until.min(self.given.saturating_add((*chunk).max(1)));
+        let client = &mut self.client;
+        let given = match (self.given < end, fails_at) {
+            (true, _) => client.body(Bytes::copy_from_slice(&octets[self.given..end])),
+            (false, Some(_)) => client.fail_body(),
+            (false, None) => client.end(),
+        };
+        self.given = end;
+        given.expect("content was wanted");
+    }
+
+    /// Runs until it waits to read, or is over.
+    pub fn run(&mut self) -> Waiting {
+        loop {
+            match self.settle() {
+                Waiting::ToSend => self.step(usize::MAX),
+                waiting => return waiting,
+            }
+        }
+    }
+
+    /// Hands it what the peer says.
+    pub fn hear(&mut self, octets: &[u8]) {
+        self.client.input().extend_from_slice(octets);
+    }
+
+    /// Tells it that the peer is gone.
+    pub fn eof(&mut self) {
+        self.client.handle_eof();
+    }
+
+    /// Lets time pass until its deadline; `false` if it has none.
+    pub fn time_out(&mut self) -> bool {
+        let Some(deadline) = self.client.poll_timeout() else { return false };
+        self.client
+            .handle_timeout(Instant::after_origin(deadline.since_origin().saturating_sub(Duration::from_nanos(1))));
+        assert!(self.error.is_none());
+        self.now = deadline;
+        self.client.handle_timeout(self.now);
+        true
+    }
+
+    /// Lets some time pass.
+    pub fn pass(&mut self, time: Duration) {
+        self.now = self.now.saturating_add(time);
+    }
+
+    /// The report as lines, for comparison: `ADDRESS OUTCOME PHASE [CODE [CODE]]`
+    /// for each recipient, then the error.
+    pub fn results(&self) -> Vec<String> {
+        self.report.as_ref().map(results).unwrap_or_default()
+    }
+}
+
+/// A report as lines: `ADDRESS OUTCOME PHASE [CODE [CODE]] [local]` for each
+/// recipient, then `error KIND PHASE` if there is one, then `warning` for each.
+pub fn results(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    for recipient in report.recipients() {
+        let mut line = format!("{} {} {}", recipient.path(), recipient.outcome(), recipient.phase());
+        if let Some(reply) = recipient.reply() {
+            let _ = write!(line, " {}", reply.code());
+            if let Some(enhanced) = reply.enhanced() {
+                let _ = write!(line, " {enhanced}");
+            }
+        }
+        if recipient.origin() == Some(lmtp_proto::Origin::Local) {
+            line += " local";
+        }
+        lines.push(line);
+    }
+    if let Some(fault) = report.error() {
+        lines.push(format!("error {} {}", fault.kind().name(), fault.phase()));
+    }
+    lines.extend(report.warnings().iter().map(|_| "warning".to_string()));
+    lines
+}

@@ -1,0 +1,277 @@
+//! Conversations as files, that play themselves.
+//!
+//! ```text
+//! # What the file shows.
+//! from: ann@example.org
+//! to: bob@example.org
+//! message: Subject: hi\r\n\r\nHello.\r\n
+//!
+//! S: 220 mx.example.org ready
+//! C: LHLO localhost
+//! S: 250 mx.example.org
+//! C: MAIL FROM:<ann@example.org>
+//! …
+//! C: <content>
+//! C: .
+//! S: 250 2.0.0 Ok
+//! = bob@example.org delivered final 250 2.0.0
+//! ```
+//!
+//! Head, one a line: `from`, `to` (repeated), `message` (with `\r`, `\n`, `\\`
+//! and `\xHH`), `set` with one of `no-pipelining`, `convert`, `send-8bit`,
+//! `exact` (the client is told size and class), `chunk N`, `body-fails-at N`.
+//!
+//! Conversation: `C:` and `S:` lines; `S~` octets with escapes and no line end;
+//! `-- close` and `-- timeout` for the server's side; `-- deliver` and `-- quit`
+//! for the client's. At the end `=` lines, exactly those of
+//! [`results`](crate::memory::results), or `= nothing`. Lines with `#` are
+//! comments.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use lmtp_proto::client::{Config, EightBit, Event, Pipelining};
+use lmtp_proto::{Content, Envelope, ForwardPath, LineEndings, ReversePath};
+
+use crate::memory::{Message, Session, Waiting};
+use crate::model::stuffed;
+
+/// A conversation.
+#[derive(Debug, Clone)]
+pub struct Transcript {
+    /// Its file's name.
+    pub name: String,
+    /// How the client is set up.
+    pub config: Config,
+    /// The envelope.
+    pub envelope: Envelope,
+    /// The message.
+    pub message: Message,
+    /// What is said, in order.
+    pub turns: Vec<Turn>,
+    /// What comes of it.
+    pub results: Vec<String>,
+}
+
+/// One turn of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    /// The client writes these octets.
+    Client(Vec<u8>),
+    /// The server writes these octets.
+    Server(Vec<u8>),
+    /// The server closes.
+    Close,
+    /// The server stays silent until the client gives up.
+    Timeout,
+    /// The client delivers the message again.
+    Deliver,
+    /// The client takes its leave.
+    Quit,
+}
+
+/// How the server's octets arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// Each turn in one piece.
+    Whole,
+    /// In two pieces, parted at this place of all that the server says.
+    At(usize),
+    /// One by one.
+    Octets,
+}
+
+/// Every transcript of this crate.
+pub fn all() -> Vec<Transcript> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts");
+    let mut files: Vec<PathBuf> = fs::read_dir(&folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.expect("a readable folder").path())
+        .collect();
+    files.sort();
+    files.iter().map(|file| Transcript::read(file)).collect()
+}
+
+impl Transcript {
+    /// Reads a file.
+    pub fn read(file: &Path) -> Self {
+        let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        Self::parse(&name, &text)
+    }
+
+    /// Reads text.
+    pub fn parse(name: &str, text: &str) -> Self {
+        let (head, rest) = text.split_once("\n\n").unwrap_or_else(|| panic!("{name}: no empty line after the head"));
+        let mut config = Config::default();
+        config.transcript = true;
+        let (mut from, mut to, mut message, mut exact) = (None, Vec::new(), Message::new(""), false);
+        for line in head.lines().filter(|line| !line.starts_with('#')) {
+            let (key, value) = line.split_once(':').unwrap_or_else(|| panic!("{name}: {line:?} has no colon"));
+            match (key, value.trim()) {
+                ("from", address) => from = Some(address.parse::<ReversePath>().expect("a sender")),
+                ("to", address) => to.push(address.parse::<ForwardPath>().expect("a recipient")),
+                ("message", text) => message.octets = unescaped(text),
+                ("set", "no-pipelining") => config.pipelining = Pipelining::Off,
+                ("set", "convert") => config.line_endings = LineEndings::Convert,
+                ("set", "send-8bit") => config.eight_bit = EightBit::Send,
+                ("set", "exact") => exact = true,
+                ("set", option) => match option.split_once(' ') {
+                    Some(("chunk", size)) => message.chunk = size.parse().expect("a number"),
+                    Some(("body-fails-at", place)) => message.fails_at = Some(place.parse().expect("a number")),
+                    Some(("window", size)) => config.limits.pipelined_commands = size.parse().expect("a number"),
+                    _ => panic!("{name}: no option {option:?}"),
+                },
+                _ => panic!("{name}: no head {key:?}"),
+            }
+        }
+        if exact {
+            message.content = Content::of(&message.octets, config.line_endings).expect("a message that can be sent");
+        }
+        let envelope = Envelope::new(from.expect("a sender"), to).expect("a recipient");
+        let (mut turns, mut results) = (Vec::new(), Vec::new());
+        for line in rest.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            match line.split_at_checked(2) {
+                Some(("C:", " <content>")) => say(&mut turns, Turn::Client(stuffed(&message.octets))),
+                Some(("C:", " <content, converted>")) => {
+                    let text = String::from_utf8_lossy(&message.octets).replace("\r\n", "\n").replace('\n', "\r\n");
+                    say(&mut turns, Turn::Client(stuffed(text.as_bytes())));
+                }
+                Some(("C:", text)) => say(&mut turns, Turn::Client(line_of(text))),
+                Some(("S:", text)) => say(&mut turns, Turn::Server(line_of(text))),
+                Some(("S~", text)) => say(&mut turns, Turn::Server(unescaped(text.trim_start()))),
+                Some(("C~", text)) => say(&mut turns, Turn::Client(unescaped(text.trim_start()))),
+                Some(("--", " close")) => turns.push(Turn::Close),
+                Some(("--", " timeout")) => turns.push(Turn::Timeout),
+                Some(("--", " deliver")) => turns.push(Turn::Deliver),
+                Some(("--", " quit")) => turns.push(Turn::Quit),
+                Some(("= ", "nothing")) => {}
+                Some(("= ", result)) => results.push(result.into()),
+                _ => panic!("{name}: what is {line:?}?"),
+            }
+        }
+        Self { name: name.into(), config, envelope, message, turns, results }
+    }
+
+    /// How many octets the server says.
+    pub fn server_octets(&self) -> usize {
+        self.turns.iter().map(|turn| if let Turn::Server(octets) = turn { octets.len() } else { 0 }).sum()
+    }
+
+    /// Plays it, and checks every octet of the client and every result.
+    pub fn play(&self, cut: Cut) -> Session {
+        let mut session = Session::new(self.config.clone(), self.envelope.clone(), self.message.clone());
+        let (mut expected, mut heard) = (Vec::new(), 0);
+        for turn in &self.turns {
+            match turn {
+                Turn::Client(octets) => {
+                    expected.extend_from_slice(octets);
+                    while session.sent.len() < expected.len() && session.settle() == Waiting::ToSend {
+                        let missing = expected.len() - session.sent.len();
+                        session.step(missing);
+                    }
+                    self.compare(&session, &expected, cut);
+                }
+                Turn::Server(octets) => {
+                    // All that may be said before: it is the server's turn only
+                    // when the client has nothing more to say. Content is not
+                    // given yet: what comes now comes before it.
+                    session.settle();
+                    for piece in cut.pieces(octets, heard) {
+                        session.hear(piece);
+                        session.settle();
+                    }
+                    heard += octets.len();
+                }
+                Turn::Close => session.eof(),
+                Turn::Timeout => {
+                    session.run();
+                    assert!(session.time_out(), "{}: nothing is waited for", self.name);
+                }
+                Turn::Deliver => session.deliver(self.envelope.clone()),
+                Turn::Quit => session.client.quit().expect("a session that can be left"),
+            }
+        }
+        session.run();
+        self.compare(&session, &expected, cut);
+        assert_eq!(session.results(), self.results, "{}: results, {cut:?}", self.name);
+        session
+    }
+
+    fn compare(&self, session: &Session, expected: &[u8], cut: Cut) {
+        let show = |octets: &[u8]| octets.escape_ascii().to_string().replace("\\r\\n", "\n");
+        assert!(
+            session.sent == expected,
+            "{}, {cut:?}: the client wrote\n{}\ninstead of\n{}\nerror: {:?}",
+            self.name,
+            show(&session.sent),
+            show(expected),
+            session.error,
+        );
+    }
+
+    /// Checks that it goes the same way however the server's octets are cut.
+    pub fn play_with_every_cut(&self) {
+        let whole = self.play(Cut::Whole);
+        let cuts = (0..=self.server_octets()).map(Cut::At).chain([Cut::Octets]);
+        for cut in cuts {
+            let other = self.play(cut);
+            assert_eq!(lines(&whole), lines(&other), "{}: events, {cut:?}", self.name);
+            assert_eq!(whole.error, other.error, "{}: error, {cut:?}", self.name);
+        }
+    }
+}
+
+fn lines(session: &Session) -> &[Event] {
+    &session.events
+}
+
+/// Joins a side's turns while it has the word.
+fn say(turns: &mut Vec<Turn>, turn: Turn) {
+    match (turns.last_mut(), turn) {
+        (Some(Turn::Client(before)), Turn::Client(octets)) | (Some(Turn::Server(before)), Turn::Server(octets)) => {
+            before.extend(octets);
+        }
+        (_, turn) => turns.push(turn),
+    }
+}
+
+fn line_of(text: &str) -> Vec<u8> {
+    let mut line = text.strip_prefix(' ').unwrap_or(text).as_bytes().to_vec();
+    line.extend_from_slice(b"\r\n");
+    line
+}
+
+/// `\r`, `\n`, `\\` and `\xHH`.
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut octets = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        octets.extend_from_slice(before.as_bytes());
+        let (octet, length) = match after.as_bytes() {
+            [b'r', ..] => (b'\r', 1),
+            [b'n', ..] => (b'\n', 1),
+            [b'\\', ..] => (b'\\', 1),
+            [b'x', _, _, ..] => (u8::from_str_radix(&after[1..3], 16).expect("two hex digits"), 3),
+            _ => panic!("no escape: \\{after}"),
+        };
+        octets.push(octet);
+        rest = &after[length..];
+    }
+    octets.extend_from_slice(rest.as_bytes());
+    octets
+}
+
+impl Cut {
+    /// What the server says now, in pieces; it has said `heard` octets before.
+    pub fn pieces(self, octets: &[u8], heard: usize) -> Vec<&[u8]> {
+        match self {
+            Self::Whole => vec![octets],
+            Self::Octets => octets.chunks(1).collect(),
+            Self::At(place) => {
+                let (left, right) = octets.split_at(place.saturating_sub(heard).min(octets.len()));
+                [left, right].into_iter().filter(|piece| !piece.is_empty()).collect()
+            }
+        }
+    }
+}
