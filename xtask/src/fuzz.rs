@@ -108,17 +108,19 @@ fn command(program: &Path, places: &Places, seconds: u64) -> Command {
         .arg(format!("-dict={}", places.dictionary.display()))
         .arg(format!("-artifact_prefix={}/", places.artifacts.display()))
         .arg(format!("-max_total_time={seconds}"))
-        // Over-long replies have to be reached; 4096 is less than some of our limits.
+        // Past 4096, the limit of one line of a reply and what libFuzzer would stop at.
         .arg("-max_len=16384")
         // One input is a matter of microseconds: seconds mean a loop.
         .args(["-timeout=5", "-rss_limit_mb=1024", "-print_final_stats=1"]);
     command
 }
 
-/// libFuzzer tells of every input that it keeps, thousands a run.
+/// libFuzzer tells of every input that it keeps and of every word that it learns, thousands a run.
 fn is_news(line: &str) -> bool {
     let kept = ["\tNEW ", "\tREDUCE ", "\tRELOAD "];
-    !(line.starts_with('#') && kept.iter().any(|word| line.contains(word)))
+    let is_input = line.starts_with('#') && kept.iter().any(|word| line.contains(word));
+    let is_word = line.starts_with('"') && line.contains("# Uses: ");
+    !is_input && !is_word && !line.contains("Recommended dictionary") && !line.contains("recommended dictionary")
 }
 
 /// Where a target's files lie.

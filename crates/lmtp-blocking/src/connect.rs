@@ -69,13 +69,20 @@ fn connect_unix(path: &str, deadline: Instant) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Tries every address of the host, each with its share of the time that is
-/// left, so that one that does not answer leaves time for the others.
 fn connect_tcp(host: &str, port: u16, deadline: Instant) -> Dialled {
     let addresses: Vec<SocketAddr> = (host, port)
         .to_socket_addrs()
         .map_err(|error| fault(FaultKind::Resolve, &format!("cannot resolve {host}"), error))?
         .collect();
+    if addresses.is_empty() {
+        return Err(Fault::new(FaultKind::Resolve, Phase::Connect, format!("{host} has no address")));
+    }
+    connect_any(&addresses, deadline)
+}
+
+/// Tries every address of a host, each with its share of the time that is left,
+/// so that one that does not answer leaves time for the others.
+fn connect_any(addresses: &[SocketAddr], deadline: Instant) -> Dialled {
     let (mut failed, mut last) = (String::new(), None);
     for (index, address) in addresses.iter().enumerate() {
         let left = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
@@ -87,12 +94,12 @@ fn connect_tcp(host: &str, port: u16, deadline: Instant) -> Dialled {
             }
         }
     }
+    let message = format!("cannot connect: {failed}");
     match last {
-        None => Err(Fault::new(FaultKind::Resolve, Phase::Connect, format!("{host} has no address"))),
-        Some(error) => {
-            let kind = if error.kind() == ErrorKind::TimedOut { FaultKind::Timeout } else { FaultKind::Connect };
-            Err(Fault::new(kind, Phase::Connect, format!("cannot connect: {failed}")).with_source(error))
+        Some(error) if error.kind() != ErrorKind::TimedOut => {
+            Err(Fault::new(FaultKind::Connect, Phase::Connect, message).with_source(error))
         }
+        _ => Err(Fault::new(FaultKind::Timeout, Phase::Connect, message)),
     }
 }
 
@@ -111,4 +118,38 @@ fn time_until(deadline: Instant) -> Duration {
 
 fn fault(kind: FaultKind, what: &str, error: io::Error) -> Fault {
     Fault::new(kind, Phase::Connect, format!("{what}: {error}")).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(5)
+    }
+
+    /// A port of the loopback interface where nobody listens.
+    fn closed() -> SocketAddr {
+        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    }
+
+    #[test]
+    fn every_address_is_tried() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let open = listener.local_addr().unwrap();
+        let socket = connect_any(&[closed(), closed(), open], soon()).unwrap();
+        assert_eq!(socket.peer_addr().unwrap().as_socket().unwrap(), open);
+        assert!(socket.tcp_nodelay().unwrap());
+    }
+
+    #[test]
+    fn the_error_names_every_address() {
+        let addresses = [closed(), closed()];
+        let fault = connect_any(&addresses, soon()).unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::Connect);
+        for address in addresses {
+            assert!(fault.message().contains(&address.to_string()), "{fault}");
+        }
+    }
 }

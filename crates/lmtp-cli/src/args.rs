@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lmtp_blocking::proto::value::Domain;
-use lmtp_blocking::{Endpoint, ForwardPath, ReversePath};
 use lmtp_blocking::{EightBit, LineEndings};
+use lmtp_blocking::{Endpoint, ForwardPath, ReversePath};
 
 /// Reads the command line.
 pub(crate) fn parse() -> Result<Command, clap::Error> {

@@ -83,8 +83,9 @@ impl From<Exit> for ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lmtp_blocking::proto::ContentProblem;
     use lmtp_blocking::proto::value::{Reply, ReversePath};
-    use lmtp_blocking::{ContentError, ContentProblem, Envelope, Phase};
+    use lmtp_blocking::{ContentError, Envelope, Phase};
 
     fn unsent(fault: Fault) -> Report {
         let to = "b@x".parse().expect("an address");

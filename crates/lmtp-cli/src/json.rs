@@ -1,9 +1,10 @@
 //! The JSON of `--json`: one object on one line of standard output.
 
+use std::fmt::Write as _;
 use std::io::Write;
 
 use lmtp_blocking::proto::Escaped;
-use lmtp_blocking::{Endpoint, Fault, Origin, RecipientReport, Report};
+use lmtp_blocking::{Endpoint, Fault, Origin, RecipientReport, Reply, Report};
 use serde::Serialize;
 
 /// What became of a message.
@@ -12,7 +13,7 @@ pub(crate) struct Sent {
     endpoint: String,
     from: String,
     all_delivered: bool,
-    recipients: Vec<Recipient>,
+    recipients: Vec<ForRecipient>,
     warnings: Vec<String>,
     error: Option<Problem>,
 }
@@ -20,7 +21,7 @@ pub(crate) struct Sent {
 /// What became of it for one recipient. The last three are null where the server
 /// gave none.
 #[derive(Debug, Serialize)]
-struct Recipient {
+struct ForRecipient {
     index: usize,
     recipient: String,
     outcome: &'static str,
@@ -63,14 +64,14 @@ impl Sent {
             endpoint: endpoint.to_string(),
             from: report.from().to_string(),
             all_delivered: report.all_delivered(),
-            recipients: report.recipients().map(Recipient::from).collect(),
+            recipients: report.recipients().map(ForRecipient::from).collect(),
             warnings: report.warnings().to_vec(),
             error: report.error().map(Problem::from),
         }
     }
 }
 
-impl From<RecipientReport<'_>> for Recipient {
+impl From<RecipientReport<'_>> for ForRecipient {
     fn from(report: RecipientReport<'_>) -> Self {
         let reply = report.reply();
         Self {
@@ -80,7 +81,7 @@ impl From<RecipientReport<'_>> for Recipient {
             phase: report.phase().name(),
             origin: report.origin().map(Origin::name),
             code: reply.map(|reply| reply.code().get()),
-            enhanced: reply.and_then(|reply| reply.enhanced()).map(|code| code.to_string()),
+            enhanced: reply.and_then(Reply::enhanced).map(|code| code.to_string()),
             message: reply.map(|reply| reply.text().into_owned()),
         }
     }
@@ -112,7 +113,7 @@ fn harmless(json: &str) -> String {
             safe.push_str(text);
         } else {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                safe.push_str(&format!("\\u{unit:04x}"));
+                let _ = write!(safe, "\\u{unit:04x}");
             }
         }
     }

@@ -18,27 +18,18 @@ pub(crate) fn report(error: &clap::Error) -> Exit {
         let _ = error.print();
         return Exit::Done;
     }
+    let message = || explain(error).unwrap_or_else(|| in_clap_s_words(error).join("\n"));
     if std::env::args_os().any(|argument| argument == OsStr::new("--json")) {
-        let message = explain(error).unwrap_or_else(|| in_clap_s_words(error).join(" "));
+        let message = message();
         json::print(&json::Failure { error: json::Problem { kind: FaultKind::Usage.name(), phase: None, message } });
     } else if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let _ = error.print();
     } else {
-        tell(error);
+        let console = Console::new();
+        console.error(&message());
+        console.hint("--help shows what can be asked, with examples");
     }
     Exit::Usage
-}
-
-fn tell(error: &clap::Error) {
-    let console = Console::new();
-    match explain(error) {
-        Some(message) => console.error(&message),
-        None => {
-            let words = in_clap_s_words(error);
-            console.error(&words.join("\n"));
-        }
-    }
-    console.hint("--help shows what can be asked, with examples");
 }
 
 /// A value that cannot be: the flag, and why. The value is quoted in the reason,

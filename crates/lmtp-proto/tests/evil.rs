@@ -1,11 +1,15 @@
 //! Whatever a server does, every recipient has exactly one true outcome.
 
+use std::collections::BTreeMap;
+
 use lmtp_proto::client::{Config, Pipelining};
 use lmtp_proto::{Envelope, FaultKind, ForwardPath, Outcome, ReversePath};
 use lmtp_testkit::effort::cases;
 use lmtp_testkit::evil::{EvilServer, acts, converse, expected_outcomes};
 use lmtp_testkit::memory::{Message, Session};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 const OFFERS: [&[&str]; 2] = [&["PIPELINING", "8BITMIME", "SIZE"], &[]];
 
@@ -21,10 +25,8 @@ fn session(recipients: usize, pipelining: bool, window: usize, message: Message)
 
 fn message() -> impl Strategy<Value = Message> {
     let line = prop_oneof![Just("."), Just("text"), Just("..dots"), Just("")];
-    (prop::collection::vec(line, 0..6), 1_usize..30).prop_map(|(lines, chunk)| {
-        let text: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
-        Message { chunk, ..Message::new(text) }
-    })
+    (prop::collection::vec(line, 0..6), 1_usize..30)
+        .prop_map(|(lines, chunk)| Message { chunk, ..Message::new(lines.join("\r\n") + "\r\n") })
 }
 
 prop_compose! {
@@ -54,6 +56,19 @@ struct Setting {
     write: usize,
 }
 
+/// Invariant 37: wherever the client is dropped, what it could report there is
+/// true.
+fn lost_here(session: &Session, server: &EvilServer) {
+    let Some(report) = session.client.report() else { return };
+    for recipient in report.recipients() {
+        match recipient.outcome() {
+            Outcome::Delivered => assert!(server.stored || server.babbled),
+            Outcome::Unsent => assert!(!server.stored, "would be unsent, and is stored"),
+            Outcome::Temporary | Outcome::Permanent | Outcome::Uncertain => {}
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(cases(2000))]
 
@@ -64,7 +79,7 @@ proptest! {
     fn an_honest_server_is_understood(setting in setting()) {
         let mut server = EvilServer::new(setting.honest_acts, OFFERS[usize::from(!setting.pipelining)]);
         let mut session = session(setting.recipients, setting.pipelining, setting.window, setting.message);
-        converse(&mut session, &mut server, setting.piece, setting.write);
+        converse(&mut session, &mut server, (setting.piece, setting.write), lost_here);
         let report = session.report.as_ref().expect("a report");
         let expected = expected_outcomes(&server.log, setting.recipients);
         let silent = if server.stored { Outcome::Uncertain } else { Outcome::Unsent };
@@ -80,7 +95,7 @@ proptest! {
     fn an_evil_server_cannot_make_us_lie(setting in setting()) {
         let mut server = EvilServer::new(setting.any_acts, OFFERS[usize::from(!setting.pipelining)]);
         let mut session = session(setting.recipients, setting.pipelining, setting.window, setting.message);
-        converse(&mut session, &mut server, setting.piece, setting.write);
+        converse(&mut session, &mut server, (setting.piece, setting.write), lost_here);
         let report = session.report.as_ref().expect("a report");
         prop_assert_eq!(report.recipients().len(), setting.recipients);
         let handed_over = session.sent.windows(5).any(|octets| octets == b"\r\n.\r\n");
@@ -109,7 +124,7 @@ proptest! {
         message.fails_at = Some(place.min(message.octets.len()));
         let mut server = EvilServer::new(Vec::new(), OFFERS[usize::from(!setting.pipelining)]);
         let mut session = session(setting.recipients, setting.pipelining, setting.window, message);
-        converse(&mut session, &mut server, setting.piece, setting.write);
+        converse(&mut session, &mut server, (setting.piece, setting.write), lost_here);
         prop_assert!(!server.stored);
         let report = session.report.expect("a report");
         prop_assert!(report.recipients().all(|recipient| recipient.outcome() == Outcome::Unsent));
@@ -129,11 +144,51 @@ proptest! {
         // Nobody offers 8BITMIME here.
         let mut server = EvilServer::new(Vec::new(), if setting.pipelining { &["PIPELINING"] } else { &[] });
         let mut session = session(setting.recipients, setting.pipelining, setting.window, message);
-        converse(&mut session, &mut server, setting.piece, setting.write);
+        converse(&mut session, &mut server, (setting.piece, setting.write), lost_here);
         prop_assert!(!server.stored);
         let report = session.report.expect("a report");
         prop_assert!(report.recipients().all(|recipient| recipient.outcome() == Outcome::Unsent));
         prop_assert_eq!(report.error().map(lmtp_proto::Fault::kind), Some(FaultKind::Body));
         prop_assert!(!session.sent.contains(&bad.as_bytes()[0]) || bad == "\r" || bad == "\n");
+    }
+}
+
+/// The generator reaches what it is there for: each outcome, and each way to
+/// fail.
+#[test]
+fn evil_comes_in_every_form() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+    for _ in 0..3000 {
+        let setting = setting().new_tree(&mut runner).unwrap().current();
+        let mut server = EvilServer::new(setting.any_acts, OFFERS[usize::from(!setting.pipelining)]);
+        let mut session = session(setting.recipients, setting.pipelining, setting.window, setting.message);
+        converse(&mut session, &mut server, (setting.piece, setting.write), lost_here);
+        for recipient in session.report.as_ref().unwrap().recipients() {
+            *seen.entry(recipient.outcome().to_string()).or_default() += 1;
+        }
+        if let Some(error) = session.error {
+            let name = format!("{error:?}");
+            let variant = name.split([' ', '(', '{']).next().unwrap().to_string();
+            *seen.entry(variant).or_default() += 1;
+        }
+    }
+    for (name, least) in [
+        ("delivered", 1000),
+        ("temporary", 300),
+        ("permanent", 150),
+        ("uncertain", 150),
+        ("unsent", 1000),
+        ("Closed", 200),
+        ("TimedOut", 100),
+        ("Refused", 100),
+        ("Closing", 50),
+        ("Syntax", 50),
+        ("Unexpected", 100),
+        ("Unsolicited", 50),
+        ("StrayOctets", 5),
+        ("Limit", 100),
+    ] {
+        assert!(seen.get(name).copied().unwrap_or(0) >= least, "{name} is too rare: {seen:?}");
     }
 }

@@ -86,10 +86,10 @@ fn act(honest: bool) -> BoxedStrategy<Act> {
         "[ -~]{0,12}(\r\n|\n|\r|)".prop_map(String::into_bytes),
         prop::collection::vec(any::<u8>(), 0..20),
         Just(b"250-a\r\n251 b\r\n".to_vec()),
-        Just([&b"250 "[..], &[b'x'; 70_000]].concat()),
+        Just([b"250 ".to_vec(), vec![b'x'; 70_000]].concat()),
     ];
     let well_behaved = prop_oneof![
-        16 => Just(Act::Good),
+        40 => Just(Act::Good),
         4 => said(honest).prop_map(Act::Reply),
         1 => said(honest).prop_map(Act::ReplyAndClose),
         1 => Just(Act::Close),
@@ -98,7 +98,7 @@ fn act(honest: bool) -> BoxedStrategy<Act> {
         return well_behaved.boxed();
     }
     prop_oneof![
-        20 => well_behaved,
+        40 => well_behaved,
         1 => Just(Act::Silence),
         1 => (said(false), said(false)).prop_map(|(one, two)| Act::Twice(one, two)),
         1 => rubbish.prop_map(Act::Rubbish),
@@ -113,6 +113,7 @@ pub fn acts(recipients: usize, honest: bool) -> impl Strategy<Value = Vec<Act>> 
 
 /// The server.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "flags are what a model is made of")]
 pub struct EvilServer {
     acts: VecDeque<Act>,
     capabilities: &'static [&'static str],
@@ -237,10 +238,16 @@ impl EvilServer {
 
 /// Lets client and server talk until the client is done. The server's words
 /// arrive in pieces of at most `piece` octets; the client writes at most `write`
-/// at once.
-pub fn converse(session: &mut Session, server: &mut EvilServer, piece: usize, write: usize) {
+/// at once. `watch` sees both before each step.
+pub fn converse(
+    session: &mut Session,
+    server: &mut EvilServer,
+    (piece, write): (usize, usize),
+    mut watch: impl FnMut(&Session, &EvilServer),
+) {
     let mut said: VecDeque<u8> = server.greet().into();
     for _ in 0..1_000_000 {
+        watch(session, server);
         match session.settle() {
             Waiting::Over => return,
             Waiting::ToSend if server.closed => {
@@ -305,7 +312,9 @@ pub fn expected_outcomes(log: &[(String, Option<u16>)], recipients: usize) -> Ve
             ("DATA", 3, _) => {}
             ("DATA", _, Some(refusal)) => {
                 if !mail_refused {
-                    accepted.iter().for_each(|&place| outcomes[place] = Some(refusal));
+                    for &place in &accepted {
+                        outcomes[place] = Some(refusal);
+                    }
                 }
             }
             (last, class, refusal) if last.starts_with("final") && (class == 2 || refusal.is_some()) => {

@@ -125,6 +125,11 @@ impl Session {
         }
     }
 
+    /// Whether it waits to be given content, not to write.
+    pub fn wants_content(&self) -> bool {
+        self.wanted
+    }
+
     /// Takes one step of a session that waits to send: gives content, or writes
     /// at most `limit` octets.
     pub fn step(&mut self, limit: usize) {

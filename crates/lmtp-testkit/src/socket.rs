@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// One thing that a [`ScriptedServer`] does.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub enum Act {
     Data,
     /// Reads to the end of the stream.
     Eof,
+    /// Does nothing for so long.
+    Sleep(Duration),
 }
 
 /// A server that takes one connection, does as it is told and closes.
@@ -63,6 +66,7 @@ fn play<S: Read + Write>(stream: S, acts: Vec<Act>) -> Vec<u8> {
                     break;
                 }
             },
+            Act::Sleep(time) => thread::sleep(time),
             Act::Eof => match stream.read_to_end(&mut heard) {
                 Ok(_) => {}
                 Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),

@@ -1,1 +1,192 @@
-//! The five rules.
+//! The five rules, kept by this loop, on a stream that does as it is told.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+use lmtp_proto::client::{Client, Config, Event};
+use lmtp_proto::{Content, Envelope, Error, Phase, ReversePath};
+
+use super::*;
+
+/// What happens at a read.
+enum Told {
+    Say(&'static [u8]),
+    Fail(ErrorKind),
+    /// Fills whatever room is offered.
+    Flood,
+}
+
+/// A stream that does as it is told and notes what is done to it.
+#[derive(Default)]
+struct Fake {
+    reads: VecDeque<Told>,
+    /// How a write fails; when there is none, it succeeds.
+    write_fails: VecDeque<Option<ErrorKind>>,
+    /// How much of a write is taken.
+    takes: usize,
+    writes: Vec<Vec<u8>>,
+    rooms: Vec<usize>,
+    unbounded: Cell<bool>,
+    timeouts: RefCell<Vec<Duration>>,
+}
+
+impl Read for Fake {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.rooms.push(room.len());
+        match self.reads.pop_front() {
+            None => Ok(0),
+            Some(Told::Fail(kind)) => Err(kind.into()),
+            Some(Told::Flood) => {
+                room.fill(b'x');
+                Ok(room.len())
+            }
+            Some(Told::Say(octets)) => {
+                room[..octets.len()].copy_from_slice(octets);
+                Ok(octets.len())
+            }
+        }
+    }
+}
+
+impl Write for Fake {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(octets)])
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        if let Some(Some(kind)) = self.write_fails.pop_front() {
+            return Err(kind.into());
+        }
+        let mut octets = slices.iter().flat_map(|slice| slice.iter().copied()).collect::<Vec<_>>();
+        octets.truncate(self.takes.max(1));
+        self.writes.push(octets.clone());
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Fake {
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match timeout {
+            Some(timeout) => self.timeouts.borrow_mut().push(timeout),
+            None => self.unbounded.set(true),
+        }
+        Ok(())
+    }
+
+    fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.set_read_timeout(timeout)
+    }
+}
+
+fn connection(reads: impl IntoIterator<Item = Told>) -> Connection<Client, Fake> {
+    let mut client = Client::new(Config::default());
+    let to = ["bob@example.org".parse().unwrap()];
+    let envelope = Envelope::new(ReversePath::Null, to).unwrap();
+    client.deliver(envelope, Content::UNKNOWN).unwrap();
+    let fake = Fake { reads: reads.into_iter().collect(), takes: usize::MAX, ..Fake::default() };
+    Connection::new(client, fake)
+}
+
+/// Runs to the end of the transaction or the error; the message is `Hi`.
+fn run(connection: &mut Connection<Client, Fake>) -> Result<(), Error> {
+    let mut given = false;
+    loop {
+        match connection.next(|_| {})? {
+            Some(Event::BodyWanted(_)) if given => connection.machine.end().unwrap(),
+            Some(Event::BodyWanted(_)) => {
+                given = true;
+                connection.machine.body("Hi\r\n".into()).unwrap();
+            }
+            Some(Event::Done(_)) | None => return Ok(()),
+            Some(_) => {}
+        }
+    }
+}
+
+fn whole_session() -> Vec<Told> {
+    [&b"220 mx\r\n"[..], b"250-mx\r\n250 PIPELINING\r\n", b"250 ok\r\n250 ok\r\n354 go\r\n", b"250 2.0.0 saved\r\n"]
+        .map(Told::Say)
+        .into()
+}
+
+#[test]
+fn a_group_leaves_in_one_write_and_the_dot_with_the_body() {
+    let mut connection = connection(whole_session());
+    run(&mut connection).unwrap();
+    let writes: Vec<_> = connection.stream.writes.iter().map(|write| String::from_utf8_lossy(write)).collect();
+    assert_eq!(writes, ["LHLO localhost\r\n", "MAIL FROM:<>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n", "Hi\r\n.\r\n"]);
+    assert!(connection.machine.take_report().unwrap().all_delivered());
+}
+
+#[test]
+fn short_writes_and_signals_change_nothing() {
+    let mut reads = whole_session();
+    reads.insert(1, Told::Fail(ErrorKind::Interrupted));
+    reads.insert(3, Told::Fail(ErrorKind::Interrupted));
+    let mut connection = connection(reads);
+    connection.stream.takes = 3;
+    connection.stream.write_fails = [None, Some(ErrorKind::Interrupted), None].into();
+    run(&mut connection).unwrap();
+    let written = connection.stream.writes.concat();
+    assert!(written.ends_with(b"DATA\r\nHi\r\n.\r\n"), "{}", written.escape_ascii());
+    assert!(connection.machine.take_report().unwrap().all_delivered());
+}
+
+/// Rule 3.
+#[test]
+fn every_read_and_write_is_bounded() {
+    let mut connection = connection(whole_session());
+    run(&mut connection).unwrap();
+    assert!(!connection.stream.unbounded.get(), "a wait without a bound");
+    let timeouts = connection.stream.timeouts.borrow();
+    assert_eq!(timeouts.len(), 4 + 3, "one for each read and write");
+    // The default wait for a final reply is the longest.
+    assert!(timeouts.iter().all(|timeout| *timeout <= Duration::from_secs(600)));
+    assert!(*timeouts.last().unwrap() > Duration::from_secs(599));
+}
+
+/// Rule 3: a stream that says it is too late too early is asked again; the
+/// deadline of the machine decides.
+#[test]
+fn an_early_timer_is_no_timeout() {
+    let mut reads = whole_session();
+    reads.insert(0, Told::Fail(ErrorKind::WouldBlock));
+    reads.insert(0, Told::Fail(ErrorKind::TimedOut));
+    run(&mut connection(reads)).unwrap();
+}
+
+/// Rule 4.
+#[test]
+fn after_a_failed_write_the_peer_has_the_last_word() {
+    let mut reads = whole_session();
+    reads.truncate(2);
+    reads.push(Told::Say(b"421 4.3.2 shutting down\r\n"));
+    let mut connection = connection(reads);
+    connection.stream.write_fails = [None, Some(ErrorKind::BrokenPipe)].into();
+    let error = run(&mut connection).unwrap_err();
+    assert!(matches!(error, Error::Closing { phase: Phase::Mail, .. }), "{error:?}");
+    assert_eq!(connection.lost.unwrap().kind(), ErrorKind::BrokenPipe);
+}
+
+/// Rule 5.
+#[test]
+fn an_error_repeats_and_nothing_is_read_or_written_for_it() {
+    let mut connection = connection([Told::Say(b"rubbish\r\n"), Told::Say(b"220 mx\r\n")]);
+    let error = run(&mut connection).unwrap_err();
+    assert_eq!(run(&mut connection), Err(error));
+    assert_eq!(connection.stream.rooms.len(), 1);
+    assert!(connection.stream.writes.is_empty());
+}
+
+/// Back-pressure: no more is read at once than the machine has room for.
+#[test]
+fn a_flood_is_read_in_small_pieces() {
+    let mut connection = connection((0..100).map(|_| Told::Flood));
+    let error = run(&mut connection).unwrap_err();
+    assert!(matches!(error, Error::Limit { .. }), "{error:?}");
+    assert!(connection.stream.rooms.iter().all(|&room| (1..=8192).contains(&room)), "{:?}", connection.stream.rooms);
+}

@@ -182,6 +182,7 @@ mod tests {
         ReplyReader::new().read(&mut BytesMut::from(text), &Limits::default(), Phase::Mail)
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "compared with what is read")]
     fn reply(code: u16, enhanced: &str, text: &str) -> Result<Option<Reply>, Error> {
         Ok(Some(Reply::new(code, enhanced.parse().ok(), text).unwrap()))
     }

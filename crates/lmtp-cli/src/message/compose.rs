@@ -1,0 +1,91 @@
+//! A message out of `--subject` and `--body`.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use lmtp_blocking::proto::value::Domain;
+use lmtp_blocking::{ForwardPath, ReversePath};
+use mail_builder::MessageBuilder;
+use mail_builder::headers::address::Address;
+
+use crate::args::Send;
+
+/// Composes a message: From, To, Subject, Message-ID, Date, and the text in
+/// whatever transfer encoding it needs (RFC 5322 section 3.6, RFC 2045).
+pub(crate) fn compose(args: &Send, host: &Domain, body: &str) -> io::Result<Vec<u8>> {
+    let mut message = MessageBuilder::new()
+        .from(sender(&args.from, host))
+        .to(addressees(&args.from, &args.to))
+        .message_id(message_id(host))
+        .text_body(canonical(body));
+    if let Some(subject) = &args.subject {
+        message = message.subject(subject.as_str());
+    }
+    message.write_to_vec()
+}
+
+/// A message has an author even when its envelope has no sender (RFC 5322
+/// section 3.6.2).
+fn sender<'a>(from: &ReversePath, host: &Domain) -> Address<'a> {
+    match from {
+        ReversePath::Mailbox(mailbox) => mailbox.to_string().into(),
+        ReversePath::Null => Address::new_address(Some("Mail Delivery System"), format!("MAILER-DAEMON@{host}")),
+    }
+}
+
+/// Those who can be named: a bare `postmaster` is no address in a header. An
+/// address in UTF-8 would make the header need SMTPUTF8, so it is only named
+/// where somebody else's does not have to suffer for it.
+fn addressees<'a>(from: &ReversePath, to: &[ForwardPath]) -> Address<'a> {
+    let utf8 = !from.is_ascii() || to.iter().all(|path| !path.is_ascii());
+    let named = to.iter().filter(|path| utf8 || path.is_ascii()).filter_map(|path| match path {
+        ForwardPath::Mailbox(mailbox) => Some(Address::from(mailbox.to_string())),
+        ForwardPath::Postmaster => None,
+    });
+    let named: Vec<_> = named.collect();
+    if named.is_empty() { Address::new_group(Some("undisclosed-recipients"), named) } else { Address::new_list(named) }
+}
+
+/// Unique: time, and a number that the system draws at random for us.
+fn message_id(host: &Domain) -> String {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    format!("{time:x}.{:x}@{host}", RandomState::new().build_hasher().finish())
+}
+
+/// Text as it is before it is encoded: each line ends in CRLF (RFC 2049
+/// section 4).
+fn canonical(text: &str) -> String {
+    let mut canonical = text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n");
+    if !canonical.is_empty() && !canonical.ends_with("\r\n") {
+        canonical.push_str("\r\n");
+    }
+    canonical
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(paths: &[&str]) -> String {
+        let paths: Vec<ForwardPath> = paths.iter().map(|path| path.parse().unwrap()).collect();
+        let to = addressees(&"a@x".parse().unwrap(), &paths);
+        let message = MessageBuilder::new().to(to).text_body("").write_to_string().unwrap();
+        message.lines().next().unwrap().to_owned()
+    }
+
+    #[test]
+    fn nobody_suffers_for_anothers_address() {
+        assert_eq!(to(&["b@x", "jörg@x"]), "To: <b@x>");
+        assert_eq!(to(&["jörg@x"]), "To: <jörg@x>");
+        assert_eq!(to(&["postmaster"]), "To: \"undisclosed-recipients\":;");
+        assert_eq!(to(&["\"a b\"@x", "c@[192.0.2.1]"]), "To: <\"a b\"@x>, <c@[192.0.2.1]>");
+    }
+
+    #[test]
+    fn lines_end_in_crlf() {
+        assert_eq!(canonical("a\nb\rc\r\nd"), "a\r\nb\r\nc\r\nd\r\n");
+        assert_eq!(canonical("a\r\n"), "a\r\n");
+        assert_eq!(canonical(""), "");
+    }
+}

@@ -1,0 +1,110 @@
+//! `lmtp send`: one message, and an answer for every recipient.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anstyle::Style;
+use lmtp_blocking::{Envelope, Fault, FaultKind, Outcome, Phase, Pipelining, RecipientReport, Report, Timeouts};
+
+use crate::args::Send;
+use crate::console::{self, styled};
+use crate::exit::Exit;
+use crate::json;
+use crate::message::Message;
+use crate::session::Session;
+use crate::waiting::{Progress, Waiting};
+
+/// Sends the message that the command line describes.
+pub(crate) fn run(args: &Send) -> Exit {
+    let session = Session::new(&args.dial, patient());
+    let envelope = match Envelope::new(args.from.clone(), args.to.iter().cloned()) {
+        Ok(envelope) => envelope,
+        Err(error) => {
+            session.console.error(&error.to_string());
+            return Exit::Usage;
+        }
+    };
+    let report = match Message::of(args, &session) {
+        Ok(message) => deliver(args, &session, &envelope, message),
+        Err(fault) => Report::unsent(envelope, fault),
+    };
+    if args.dial.json {
+        json::print(&json::Sent::new(&session.endpoint, &report));
+    } else {
+        print(&session, &report);
+    }
+    Exit::of_report(&report)
+}
+
+/// A mail system has time, and a delivery may take some: RFC 5321
+/// section 4.5.3.2, but where nobody answers at all it is sooner known.
+fn patient() -> Timeouts {
+    let mut timeouts = Timeouts::all(Duration::from_secs(60));
+    timeouts.connect = Duration::from_secs(10);
+    timeouts.body = Duration::from_secs(3 * 60);
+    timeouts.final_reply = Duration::from_secs(10 * 60);
+    timeouts
+}
+
+fn deliver(args: &Send, session: &Session, envelope: &Envelope, message: Message) -> Report {
+    let progress = Arc::new(Progress::default());
+    let _status_line = Waiting::on(session, &progress);
+    let builder = session
+        .builder()
+        .line_endings(args.line_endings.into())
+        .eight_bit(args.eight_bit.into())
+        .pipelining(if args.no_pipelining { Pipelining::Off } else { Pipelining::Auto });
+    let mut client = match builder.connect() {
+        Ok(client) => client,
+        Err(fault) => return Report::unsent(envelope.clone(), session.explain(fault)),
+    };
+    let mut report = match client.deliver(envelope, message.into_body(session, &progress)) {
+        Ok(report) => report,
+        // Not on a session that has just opened.
+        Err(misuse) => {
+            let fault = Fault::new(FaultKind::Closed, Phase::Mail, misuse.to_string());
+            return Report::unsent(envelope.clone(), fault.at(&session.endpoint));
+        }
+    };
+    report.explain(|fault| session.explain(fault));
+    // Of a connection that is lost there is nothing to take leave of. That a
+    // session is over already is no news either.
+    if (report.error().is_none() || client.is_ready())
+        && let Err(fault) = client.quit()
+        && fault.kind() != FaultKind::Usage
+    {
+        report.warn(session.explain(fault).message());
+    }
+    report
+}
+
+fn print(session: &Session, report: &Report) {
+    for recipient in report.recipients() {
+        console::result(&coloured(recipient));
+    }
+    for warning in report.warnings() {
+        session.console.warning(warning);
+    }
+    if let Some(fault) = report.error() {
+        session.tell(fault);
+    }
+}
+
+/// The line of a recipient, its outcome in colour.
+fn coloured(recipient: RecipientReport<'_>) -> String {
+    let (line, outcome) = (recipient.to_string(), recipient.outcome());
+    let address = format!("{}: ", recipient.path());
+    match line.strip_prefix(&address).and_then(|rest| rest.strip_prefix(outcome.name())) {
+        Some(rest) => format!("{address}{}{rest}", styled(colour(outcome), outcome)),
+        None => line,
+    }
+}
+
+/// Green is done, red is lost, yellow is still to be served.
+pub(crate) fn colour(outcome: Outcome) -> Style {
+    match outcome {
+        Outcome::Delivered => console::GOOD,
+        Outcome::Permanent => console::BAD,
+        Outcome::Temporary | Outcome::Uncertain | Outcome::Unsent => console::OPEN,
+    }
+}

@@ -1,0 +1,285 @@
+//! The five rules of a driver, from the machine's side.
+
+use std::time::Duration;
+
+use lmtp_proto::bytes::{Buf, Bytes};
+use lmtp_proto::client::{Client, Config, Event};
+use lmtp_proto::{Content, Envelope, Error, Instant, Machine, Misuse, Output, Phase, ReversePath, Timeouts};
+use lmtp_testkit::memory::{Message, Session, Waiting};
+use lmtp_testkit::transcript::{self, Cut};
+
+fn envelope(to: usize) -> Envelope {
+    let to = (0..to).map(|place| format!("user{place}@example.org").parse().unwrap());
+    Envelope::new("ann@example.org".parse::<ReversePath>().unwrap(), to).unwrap()
+}
+
+fn session(octets: &str) -> Session {
+    Session::new(Config::default(), envelope(1), Message::new(octets))
+}
+
+const LHLO_OK: &[u8] = b"250-mx\r\n250 PIPELINING\r\n";
+
+/// A session that was told to send the content.
+fn amid_content(octets: &str) -> Session {
+    let mut session = session(octets);
+    for said in [&b"220 mx\r\n"[..], LHLO_OK, b"250 ok\r\n250 ok\r\n354 go\r\n"] {
+        session.run();
+        session.hear(said);
+    }
+    session
+}
+
+/// Rule 1: what is not done is asked for again, and nothing else with it.
+#[test]
+fn rule_1_asking_twice_changes_nothing() {
+    let mut session = amid_content("Subject: hi\r\n\r\nHello\r\n");
+    loop {
+        match session.settle() {
+            Waiting::ToSend => {
+                let queued = session.client.transmit().len();
+                assert_eq!(session.settle(), Waiting::ToSend);
+                assert_eq!(session.client.transmit().len(), queued);
+                session.step(7);
+            }
+            Waiting::ToReceive => {
+                for _ in 0..3 {
+                    assert_eq!(session.client.poll_output(Instant::ORIGIN), Ok(Output::Receive));
+                }
+                break;
+            }
+            Waiting::Over => panic!("{:?}", session.error),
+        }
+    }
+}
+
+/// Rule 2: everything is in the machine. Half a reply read, half a command
+/// written, content half given: another driver goes on from there. (The evil
+/// server's properties drop the client at every step and look at its report.)
+#[test]
+fn rule_2_a_new_driver_goes_on_where_the_old_one_was_dropped() {
+    for transcript in transcript::all().into_iter().filter(|transcript| transcript.name == "three-outcomes") {
+        let whole = transcript.play(Cut::Whole);
+        // `Session` keeps nothing that the machine needs, so each of its calls is
+        // a driver of its own: one octet read, one octet written.
+        let mut session = Session::new(transcript.config.clone(), transcript.envelope.clone(), transcript.message);
+        for turn in transcript.turns {
+            if let transcript::Turn::Server(octets) = turn {
+                while session.settle() == Waiting::ToSend {
+                    session.step(1);
+                }
+                octets.chunks(1).for_each(|octet| session.hear(octet));
+            }
+            session.settle();
+        }
+        assert_eq!(session.results(), whole.results());
+    }
+}
+
+/// Rule 3: whatever a driver is told to wait for, there is a deadline for it,
+/// unless the session is idle.
+#[test]
+fn rule_3_every_wait_has_a_deadline() {
+    let mut session = session("Hello\r\n");
+    let mut phases = Vec::new();
+    let said = [&b"220 mx\r\n"[..], LHLO_OK, b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 done\r\n"];
+    let mut said = said.iter();
+    loop {
+        let waiting = session.settle();
+        if session.report.is_some() {
+            break;
+        }
+        if !session.wants_content() {
+            assert!(session.client.poll_timeout().is_some(), "{waiting:?} in {}", session.client.phase());
+            phases.push(session.client.phase());
+        }
+        match waiting {
+            Waiting::ToSend => session.step(usize::MAX),
+            Waiting::ToReceive => session.hear(said.next().unwrap()),
+            Waiting::Over => panic!("{:?}", session.error),
+        }
+    }
+    phases.dedup();
+    assert_eq!(
+        phases,
+        [Phase::Greeting, Phase::Lhlo, Phase::Mail, Phase::Rcpt, Phase::Data, Phase::Body, Phase::Final]
+    );
+    session.run();
+    assert_eq!(session.client.poll_timeout(), None, "idle");
+}
+
+/// Rule 3: octets that make no whole unit gain no time, on either way.
+#[test]
+fn rule_3_trickling_gains_no_time() {
+    let mut session = session("");
+    session.run();
+    let deadline = session.client.poll_timeout().unwrap();
+    for octet in b"220-a\r\n220-b\r\n220" {
+        session.hear(&[*octet]);
+        session.pass(Duration::from_secs(10));
+        session.run();
+        assert_eq!(session.client.poll_timeout(), Some(deadline));
+    }
+
+    let mut session = amid_content(&"x".repeat(60_000));
+    while session.settle() == Waiting::ToSend && session.wants_content() {
+        session.step(0);
+    }
+    let deadline = session.client.poll_timeout().unwrap();
+    for _ in 0..100 {
+        session.step(1);
+        session.pass(Duration::from_secs(1));
+        assert_eq!(session.settle(), Waiting::ToSend);
+        assert_eq!(session.client.poll_timeout(), Some(deadline));
+    }
+}
+
+/// Rule 3: each block of content has its time, and each final reply.
+#[test]
+fn rule_3_each_unit_has_its_time() {
+    let timeouts = Timeouts::default();
+    let mut client = Client::new(Config::default());
+    client.deliver(envelope(2), Content::UNKNOWN).unwrap();
+    let mut now = Instant::ORIGIN;
+    let mut given = 0;
+    let mut said = [&b"220 mx\r\n"[..], LHLO_OK, b"250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n"].into_iter();
+    loop {
+        match client.poll_output(now).unwrap() {
+            Output::Event(Event::BodyWanted(_)) => {
+                // The application takes its time; that is not the peer's fault.
+                now = now.saturating_add(Duration::from_secs(100_000));
+                given += 1;
+                if given > 10 { client.end() } else { client.body(Bytes::from(vec![b'x'; 65_536])) }.unwrap();
+            }
+            Output::Event(_) => {}
+            Output::Transmit => {
+                assert!(client.poll_timeout().unwrap() > now, "no time left in {}", client.phase());
+                // Each block takes nearly as long as it may.
+                if client.phase() == Phase::Body {
+                    now = now.saturating_add(timeouts.body.saturating_sub(Duration::from_secs(1)));
+                }
+                let count = client.transmit().chunk().len();
+                client.transmit().advance(count);
+            }
+            Output::Receive => match said.next() {
+                Some(octets) => client.input().extend_from_slice(octets),
+                None => break,
+            },
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(client.phase(), Phase::Final);
+    assert_eq!(client.poll_timeout(), Some(now.saturating_add(timeouts.final_reply)));
+    now = now.saturating_add(timeouts.final_reply.saturating_sub(Duration::from_secs(1)));
+    client.input().extend_from_slice(b"250 one\r\n");
+    assert!(matches!(client.poll_output(now), Ok(Output::Event(Event::Final(..)))));
+    assert_eq!(client.poll_output(now), Ok(Output::Receive));
+    assert_eq!(client.poll_timeout(), Some(now.saturating_add(timeouts.final_reply)));
+    // Too early, then not.
+    client.handle_timeout(now);
+    assert_eq!(client.poll_output(now), Ok(Output::Receive));
+    client.handle_timeout(now.saturating_add(timeouts.final_reply));
+    assert_eq!(client.poll_output(now), Err(Error::TimedOut { phase: Phase::Final }));
+}
+
+/// Rule 4: what was read after a failed write is understood before the end of
+/// the stream: the 421 explains it.
+#[test]
+fn rule_4_the_last_words_are_heard() {
+    let mut session = amid_content("Hello\r\n");
+    session.settle();
+    session.hear(b"421 4.3.2 shutting down\r\n");
+    session.eof();
+    session.run();
+    let Some(Error::Closing { phase: Phase::Body, reply }) = session.error else { panic!("{:?}", session.error) };
+    assert_eq!(reply.to_string(), "421 4.3.2 shutting down");
+    // And nothing is written any more.
+    assert!(session.client.transmit().is_empty());
+}
+
+/// Rule 5: an error is final and repeats, whatever is done.
+#[test]
+fn rule_5_an_error_is_final() {
+    let mut session = session("");
+    session.run();
+    session.hear(b"rubbish\r\n");
+    assert_eq!(session.settle(), Waiting::Over);
+    let error = session.error.clone().unwrap();
+    session.hear(b"220 mx\r\n");
+    session.eof();
+    session.client.handle_timeout(Instant::after_origin(Duration::from_secs(1_000_000)));
+    session.client.handle_tls();
+    for _ in 0..3 {
+        assert_eq!(session.client.poll_output(Instant::ORIGIN), Err(error.clone()));
+    }
+    // Another message gets a report, not an error: every recipient unsent.
+    session.client.deliver(envelope(3), Content::UNKNOWN).unwrap();
+    let report = session.client.take_report().unwrap();
+    assert_eq!(report.recipients().len(), 3);
+    assert_eq!(report.error().unwrap().protocol_error(), Some(&error));
+    assert!(!session.client.is_ready());
+}
+
+/// A call at the wrong moment changes nothing.
+#[test]
+fn misuse_changes_nothing() {
+    let mut session = session("Hello\r\n");
+    assert_eq!(session.client.body(Bytes::new()), Err(Misuse::NoBodyWanted));
+    assert_eq!(session.client.end(), Err(Misuse::NoBodyWanted));
+    assert_eq!(session.client.fail_body(), Err(Misuse::NoBodyWanted));
+    assert_eq!(session.client.deliver(envelope(1), Content::UNKNOWN), Err(Misuse::Busy));
+    assert_eq!(session.client.quit(), Err(Misuse::Busy));
+    for said in [&b"220 mx\r\n"[..], LHLO_OK, b"250 ok\r\n250 ok\r\n354 go\r\n", b"250 ok\r\n"] {
+        session.run();
+        session.hear(said);
+    }
+    session.run();
+    assert_eq!(session.results(), ["user0@example.org delivered final 250"]);
+    session.client.quit().unwrap();
+    assert_eq!(session.client.quit(), Err(Misuse::Over));
+    assert_eq!(session.client.deliver(envelope(1), Content::UNKNOWN), Err(Misuse::Over));
+}
+
+/// The end of the body and the dot leave in one piece, however the body came.
+#[test]
+fn the_end_leaves_with_the_last_of_the_body() {
+    for chunk in [1, 100, 65_536, usize::MAX] {
+        let message = Message { chunk, ..Message::new("x".repeat(200_000) + "\r\n") };
+        let mut session = Session::new(Config::default(), envelope(1), message);
+        for said in [&b"220 mx\r\n"[..], LHLO_OK, b"250 ok\r\n250 ok\r\n354 go\r\n"] {
+            session.run();
+            session.hear(said);
+        }
+        let mut last = Vec::new();
+        while session.settle() == Waiting::ToSend {
+            if session.wants_content() {
+                session.step(0);
+            } else {
+                // One vectored write of all that is queued.
+                let queue = session.client.transmit();
+                last = queue.copy_to_bytes(queue.remaining()).to_vec();
+            }
+        }
+        assert!(last.ends_with(b"x\r\n.\r\n"), "chunk {chunk}: last write {:?}", last.escape_ascii().to_string());
+    }
+}
+
+/// The window keeps a million recipients from filling both directions.
+#[test]
+fn a_group_is_never_longer_than_the_window() {
+    let mut session = Session::new(Config::default(), envelope(10_000), Message::new(""));
+    session.run();
+    session.hear(b"220 mx\r\n");
+    session.run();
+    session.hear(LHLO_OK);
+    session.run();
+    let lines = |session: &Session| String::from_utf8_lossy(&session.sent).lines().count();
+    let mut answered = 1; // LHLO
+    while !session.sent.ends_with(b"DATA\r\n") {
+        assert!(lines(&session) - answered <= 256);
+        assert!(lines(&session) > answered);
+        session.hear(b"250 ok\r\n");
+        answered += 1;
+        session.run();
+    }
+    assert_eq!(lines(&session), 10_003);
+}
