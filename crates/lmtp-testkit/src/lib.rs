@@ -12,3 +12,8 @@ pub mod memory;
 pub mod model;
 pub mod socket;
 pub mod transcript;
+
+/// The Rust of the project's first page compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct FirstPage;
