@@ -111,6 +111,15 @@ fn no_reply_to_quit_is_a_warning() {
     assert!(report.warnings()[0].contains("QUIT"), "{:?}", report.warnings());
 }
 
+/// A fault is told once: as the error, not as a warning besides.
+#[test]
+fn a_lost_connection_is_no_warning_besides() {
+    let acts = up_to_data("250 Ok\r\n", 1);
+    let (report, _) = conversation(&["bob@x"], "Hi\r\n", acts);
+    assert!(report.error().is_some());
+    assert!(report.warnings().is_empty(), "{:?}", report.warnings());
+}
+
 #[test]
 fn no_server_is_a_report_as_well() {
     let place = Place::new();
@@ -230,7 +239,7 @@ fn a_reader_that_fails_leaves_nothing_behind() {
         let server = ScriptedServer::on_unix(&place.path, acts);
         let body = Body::reader(Failing(octets));
         let report = send(place.endpoint().as_str(), "ann@x", ["bob@x", "eve@x"], body).unwrap();
-        assert_eq!(results(&report)[..3], ["bob@x unsent body", "eve@x permanent rcpt 550 5.1.1", "error body body"]);
+        assert_eq!(results(&report), ["bob@x unsent body", "eve@x permanent rcpt 550 5.1.1", "error body body"]);
         let fault = report.error().unwrap();
         assert!(fault.message().contains("the disk is gone"), "{fault}");
         assert!(!server.heard().ends_with(b".\r\n"), "the end of the data was sent");

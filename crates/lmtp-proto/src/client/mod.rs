@@ -222,6 +222,11 @@ impl Client {
         self.state
     }
 
+    /// What ended the session, if it did not end as it should.
+    pub fn error(&self) -> Option<&Error> {
+        self.error.as_ref()
+    }
+
     /// Whether another message may be sent: nothing is awaited, nothing was
     /// heard that should not have been.
     pub fn is_ready(&self) -> bool {
