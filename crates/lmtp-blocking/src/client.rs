@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::Shutdown;
 
+use lmtp_proto::client::table::State;
 use lmtp_proto::client::{Client as Machine, Event, Line};
 use lmtp_proto::value::{Capabilities, InvalidAddress};
 use lmtp_proto::{
@@ -128,8 +129,11 @@ impl Client {
                     Ok(()) => {}
                     Err(error) => read_error = Some(error),
                 },
-                Ok(Some(Event::Done(_)) | None) | Err(_) => break,
+                // With every answer in, one thing may still have to be said: the
+                // lone dot before the connection is closed.
+                Ok(Some(Event::Done(_))) if self.connection.machine.state() != State::Over => break,
                 Ok(Some(_)) => {}
+                Ok(None) | Err(_) => break,
             }
         }
         let mut report = self.connection.machine.take_report().ok_or(Misuse::Busy)?;
@@ -183,6 +187,7 @@ impl Client {
     /// Gives the machine the next part of the message, or the end of it.
     fn give(&mut self, body: &mut Body<'_>) -> io::Result<()> {
         self.reading = true;
+        self.handle.shared().enter(Phase::Body);
         let chunk = body.next_chunk();
         self.reading = false;
         let machine = &mut self.connection.machine;

@@ -21,6 +21,9 @@ pub(crate) type Dialled = Result<Socket, Fault>;
 /// Neither a name look-up nor a Unix socket whose listener is busy can be
 /// bounded in time where they block, so they block a thread of their own.
 pub(crate) fn dial(endpoint: &Endpoint, timeout: Duration, shared: &Shared) -> Dialled {
+    /// Longer than anybody waits, and short enough to reckon with.
+    const EVER: Duration = Duration::from_secs(366 * 24 * 3600);
+    let timeout = timeout.min(EVER);
     let (report, dialled) = mpsc::channel();
     shared.dialling(report.clone())?;
     let (target, deadline) = (endpoint.clone(), Instant::now() + timeout);

@@ -103,7 +103,8 @@ impl<M: Machine, S: Stream> Connection<M, S> {
         let Some(deadline) = self.machine.poll_timeout() else { return Ok(None) };
         match deadline.saturating_since(self.now()) {
             Duration::ZERO => Err(ErrorKind::TimedOut.into()),
-            left => Ok(Some(left)),
+            // Less than a microsecond would be rounded to zero, which means for ever.
+            left => Ok(Some(left.max(Duration::from_millis(1)))),
         }
     }
 

@@ -16,8 +16,9 @@ pub use error::Error;
 pub use handle::Handle;
 
 pub use lmtp_proto::{
-    self as proto, ContentClass, ContentError, Endpoint, Envelope, Fault, FaultKind, ForwardPath, Limits, LineEndings,
-    Misuse, NotDelivered, Origin, Outcome, Phase, RecipientReport, Reply, Report, ReversePath, Timeouts,
+    self as proto, ContentClass, ContentError, ContentProblem, Endpoint, Envelope, Fault, FaultKind, ForwardPath,
+    Limits, LineEndings, Misuse, NotDelivered, Origin, Outcome, Phase, RecipientReport, Reply, Report, ReversePath,
+    Timeouts,
     client::{EightBit, Line, Pipelining},
     value::Capabilities,
 };

@@ -81,7 +81,7 @@ fn a_status_that_was_read_is_never_lost() {
     fn deliver(endpoint: &str) -> Result<Report, lmtp_blocking::Error> {
         let mut client = Client::connect(endpoint)?;
         let to = ["bob@x".parse()?, "eve@x".parse()?, "bob@x".parse()?];
-        let envelope = Envelope::new("ann@x".parse::<ReversePath>()?, to)?;
+        let envelope = Envelope::new("ann@x".parse()?, to)?;
         let report = client.deliver(&envelope, "Hi\r\n")?;
         Ok(report)
     }
@@ -109,6 +109,16 @@ fn no_reply_to_quit_is_a_warning() {
     assert!(report.error().is_none());
     assert_eq!(report.warnings().len(), 1);
     assert!(report.warnings()[0].contains("QUIT"), "{:?}", report.warnings());
+}
+
+/// R2920-3.1-e: DATA was accepted though no RCPT was, so a lone dot leaves.
+#[test]
+fn a_lone_dot_reaches_the_server() {
+    let mut acts = up_to_data("550 5.1.1 Who\r\n", 1);
+    acts.push(Eof);
+    let (report, heard) = conversation(&["bob@x"], "Hi\r\n", acts);
+    assert_eq!(results(&report), ["bob@x permanent rcpt 550 5.1.1"]);
+    assert!(heard.ends_with("DATA\r\n.\r\n"), "{heard}");
 }
 
 /// A fault is told once: as the error, not as a warning besides.
@@ -347,7 +357,8 @@ fn addresses_of_both_families() {
         };
         let address = listener.local_addr().unwrap();
         let mut hosts = vec![address.to_string()];
-        if ("localhost", address.port()).to_socket_addrs().unwrap().any(|one| one == address) {
+        let named = ("localhost", address.port()).to_socket_addrs();
+        if named.is_ok_and(|mut addresses| addresses.any(|one| one == address)) {
             hosts.push(format!("localhost:{}", address.port()));
         }
         let clients = hosts.len();

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lmtp_blocking::proto::value::Domain;
-use lmtp_blocking::{EightBit, LineEndings};
-use lmtp_blocking::{Endpoint, ForwardPath, ReversePath};
+use lmtp_blocking::{EightBit, Endpoint, ForwardPath, LineEndings, ReversePath};
 
 /// Reads the command line.
 pub(crate) fn parse() -> Result<Command, clap::Error> {
@@ -210,17 +209,20 @@ Exit codes:
   69  nothing is left to try again, and at least one recipient was refused for good
   75  at least one recipient may be tried again; also when no connection could be made
 
-With --json one object is printed whenever the command line is right, also when no connection could be
-made or FILE cannot be read. Without --timeout it waits 10 s for the connection, 60 s for each reply,
-3 min for each block of the message to leave and 10 min for each recipient's final reply. SIGINT and
-SIGTERM close the connection; the report is printed.";
+With --json one object is printed whenever the command line is right, also when no connection \
+could be made or FILE cannot be read.
+
+Without --timeout it waits 10 s for the connection, 60 s for each reply, 3 min for each block of \
+the message to leave and 10 min for each recipient's final reply.
+
+SIGINT and SIGTERM close the connection; the report is printed.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:
   lmtp demo
   lmtp demo --json
 
-It starts a small server of its own on a temporary Unix socket and sends it a message through the
+It starts a small server of its own on a temporary Unix socket and sends it a message through the \
 same code as `lmtp send`.
 
 Exit codes:

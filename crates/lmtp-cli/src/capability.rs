@@ -5,7 +5,7 @@ pub(crate) fn meaning(keyword: &str) -> Option<&'static str> {
     KNOWN.iter().find(|(known, _)| known.eq_ignore_ascii_case(keyword)).map(|(_, meaning)| *meaning)
 }
 
-const KNOWN: [(&str, &str); 17] = [
+const KNOWN: [(&str, &str); 16] = [
     ("PIPELINING", "commands need not wait for replies (RFC 2920)"),
     ("ENHANCEDSTATUSCODES", "replies carry codes such as 5.1.1 (RFC 2034)"),
     ("8BITMIME", "content may be 8-bit (RFC 6152)"),
@@ -22,5 +22,4 @@ const KNOWN: [(&str, &str); 17] = [
     ("VRFY", "addresses may be asked about (RFC 5321)"),
     ("HELP", "HELP is answered (RFC 5321)"),
     ("XCLIENT", "a proxy may name its client (Postfix)"),
-    ("RSET", "transactions may be abandoned (RFC 5321)"),
 ];

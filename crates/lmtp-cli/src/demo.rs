@@ -56,7 +56,7 @@ const ROLES: [Role; 3] = [
         rcpt: "250 2.1.5 Recipient ok",
         last: Some("452 4.2.2 Mailbox is full"),
         outcome: Outcome::Temporary,
-        duty: "Keep the message for this recipient alone, and try again later (RFC 5321 4.5.4.1).",
+        duty: "Keep the message for this recipient alone, and try later (RFC 5321 4.5.4.1).",
     },
 ];
 

@@ -17,13 +17,14 @@ use lmtp_blocking::{Body, Fault, FaultKind, Handle, Phase};
 use crate::args::{LineEndingsChoice, Send};
 use crate::session::Session;
 use crate::waiting::Progress;
+use compose::Draft;
 use observed::Observed;
 use piped::Piped;
 
 /// A message to be sent.
 #[derive(Debug)]
-pub(crate) struct Message {
-    source: Source,
+pub(crate) struct Message<'a> {
+    source: Source<'a>,
     /// What the user calls it.
     name: String,
     /// Whether other line ends are to become CRLF.
@@ -31,25 +32,24 @@ pub(crate) struct Message {
 }
 
 #[derive(Debug)]
-enum Source {
-    Composed(Vec<u8>),
+enum Source<'a> {
+    Draft(Draft<'a>),
     /// What can be read twice: its size and kind are known before it is sent.
     File(File),
     Stream(Piped),
 }
 
-impl Message {
+impl<'a> Message<'a> {
     /// The message that the command line asks for.
     ///
     /// # Errors
     ///
     /// There is none, or it cannot be opened.
-    pub(crate) fn of(args: &Send, session: &Session) -> Result<Self, Fault> {
+    pub(crate) fn of(args: &'a Send, session: &'a Session) -> Result<Self, Fault> {
         let converts = matches!(args.line_endings, LineEndingsChoice::Convert);
         let (source, name) = match (&args.body, &args.file) {
             (Some(body), _) => {
-                let message = compose::compose(args, &session.lhlo_name, body);
-                (message.map(Source::Composed), "the message".to_owned())
+                (Ok(Source::Draft(Draft { args, body, host: &session.lhlo_name })), "the message".to_owned())
             }
             (None, Some(path)) if path != Path::new("-") => {
                 (open(path, session), Escaped(path.display().to_string().as_bytes()).to_string())
@@ -63,12 +63,12 @@ impl Message {
         }
     }
 
-    /// The message as the client takes it. Its reader tells `progress` how far
-    /// it has come.
-    pub(crate) fn into_body(self, session: &Session, progress: &Arc<Progress>) -> Body<'static> {
+    /// The message as the client takes it, for a server that takes SMTPUTF8 or
+    /// does not. Its reader tells `progress` how far it has come.
+    pub(crate) fn into_body(self, session: &Session, progress: &Arc<Progress>, smtputf8: bool) -> Body<'static> {
         let note = self.converts.then_some(self.name);
         match self.source {
-            Source::Composed(octets) => octets.into(),
+            Source::Draft(draft) => draft.compose(smtputf8).into(),
             Source::File(file) => {
                 let total = file.metadata().map_or(0, |metadata| metadata.len());
                 progress.total.store(total, Ordering::Relaxed);
@@ -79,7 +79,7 @@ impl Message {
     }
 }
 
-fn open(path: &Path, session: &Session) -> io::Result<Source> {
+fn open(path: &Path, session: &Session) -> io::Result<Source<'static>> {
     if fs::metadata(path)?.is_file() {
         return Ok(Source::File(File::open(path)?));
     }
@@ -89,7 +89,7 @@ fn open(path: &Path, session: &Session) -> io::Result<Source> {
     Piped::new(move || File::open(path), &session.handle).map(Source::Stream)
 }
 
-fn standard_input(session: &Session) -> io::Result<Source> {
+fn standard_input(session: &Session) -> io::Result<Source<'static>> {
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     if input.metadata()?.is_file() {
         return Ok(Source::File(input)); // as in `< message.eml`

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anstyle::Style;
-use lmtp_blocking::{Envelope, Fault, FaultKind, Outcome, Phase, Pipelining, RecipientReport, Report, Timeouts};
+use lmtp_blocking::proto::Escaped;
+use lmtp_blocking::{
+    Capabilities, Envelope, Fault, FaultKind, Outcome, Phase, Pipelining, RecipientReport, Report, Timeouts,
+};
 
 use crate::args::Send;
 use crate::console::{self, styled};
@@ -46,7 +49,7 @@ fn patient() -> Timeouts {
     timeouts
 }
 
-fn deliver(args: &Send, session: &Session, envelope: &Envelope, message: Message) -> Report {
+fn deliver(args: &Send, session: &Session, envelope: &Envelope, message: Message<'_>) -> Report {
     let progress = Arc::new(Progress::default());
     let _status_line = Waiting::on(session, &progress);
     let builder = session
@@ -58,7 +61,8 @@ fn deliver(args: &Send, session: &Session, envelope: &Envelope, message: Message
         Ok(client) => client,
         Err(fault) => return Report::unsent(envelope.clone(), session.explain(fault)),
     };
-    let mut report = match client.deliver(envelope, message.into_body(session, &progress)) {
+    let smtputf8 = client.capabilities().is_some_and(Capabilities::smtputf8);
+    let mut report = match client.deliver(envelope, message.into_body(session, &progress, smtputf8)) {
         Ok(report) => report,
         // Not on a session that has just opened.
         Err(misuse) => {
@@ -67,20 +71,18 @@ fn deliver(args: &Send, session: &Session, envelope: &Envelope, message: Message
         }
     };
     report.explain(|fault| session.explain(fault));
-    // Of a connection that is lost there is nothing to take leave of. That a
-    // session is over already is no news either.
-    if (report.error().is_none() || client.is_ready())
-        && let Err(fault) = client.quit()
-        && fault.kind() != FaultKind::Usage
-    {
+    if let Err(fault) = client.quit() {
         report.warn(session.explain(fault).message());
     }
     report
 }
 
 fn print(session: &Session, report: &Report) {
-    for recipient in report.recipients() {
-        console::result(&coloured(recipient));
+    // Where nothing was tried there is nothing to tell of anybody.
+    if report.error().is_none_or(|fault| fault.kind() != FaultKind::Usage) {
+        for recipient in report.recipients() {
+            console::result(&coloured(recipient));
+        }
     }
     for warning in report.warnings() {
         session.console.warning(warning);
@@ -90,10 +92,12 @@ fn print(session: &Session, report: &Report) {
     }
 }
 
-/// The line of a recipient, its outcome in colour.
+/// The line of a recipient, its outcome in colour. The address is the user's
+/// own, but may have been pasted from anywhere.
 fn coloured(recipient: RecipientReport<'_>) -> String {
-    let (line, outcome) = (recipient.to_string(), recipient.outcome());
-    let address = format!("{}: ", recipient.path());
+    let escaped = |text: String| Escaped(text.as_bytes()).to_string();
+    let (line, address) = (escaped(recipient.to_string()), escaped(format!("{}: ", recipient.path())));
+    let outcome = recipient.outcome();
     match line.strip_prefix(&address).and_then(|rest| rest.strip_prefix(outcome.name())) {
         Some(rest) => format!("{address}{}{rest}", styled(colour(outcome), outcome)),
         None => line,

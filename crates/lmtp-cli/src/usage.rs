@@ -49,5 +49,6 @@ fn in_clap_s_words(error: &clap::Error) -> Vec<String> {
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let lines = text.lines().take_while(|line| !line.starts_with("Usage:"));
-    lines.filter(|line| !line.is_empty()).map(|line| Escaped(line.as_bytes()).to_string()).collect()
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+    lines.map(|line| Escaped(line.as_bytes()).to_string()).collect()
 }

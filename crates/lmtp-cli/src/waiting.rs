@@ -118,7 +118,7 @@ impl StatusLine {
             None
         };
         if show != self.shown.as_ref().map(|(shown, _)| *shown) {
-            self.shown = show.map(|show| (show, bar(show, total)));
+            self.shown = show.map(|show| (show, bar(show, octets, total)));
             self.console.set_status(self.shown.as_ref().map(|(_, bar)| bar.clone()));
         }
         match &self.shown {
@@ -134,7 +134,7 @@ impl StatusLine {
 }
 
 /// A status line; it hides itself where there is no terminal.
-fn bar(show: Shown, total: u64) -> ProgressBar {
+fn bar(show: Shown, octets: u64, total: u64) -> ProgressBar {
     let template = match (show, total) {
         (Shown::Waiting, _) => "{spinner} {msg}",
         (Shown::Sending, 0) => "sending: {bytes} ({binary_bytes_per_sec})",
@@ -142,7 +142,7 @@ fn bar(show: Shown, total: u64) -> ProgressBar {
     };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
     let length = (total > 0 && show == Shown::Sending).then_some(total);
-    ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr()).with_style(style)
+    ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr()).with_style(style).with_position(octets)
 }
 
 fn in_words(what: What, endpoint: &Endpoint) -> String {

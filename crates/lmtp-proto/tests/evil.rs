@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lmtp_proto::client::{Config, Pipelining};
-use lmtp_proto::{Envelope, FaultKind, ForwardPath, Outcome, ReversePath};
+use lmtp_proto::{Envelope, FaultKind, ForwardPath, Outcome};
 use lmtp_testkit::effort::cases;
 use lmtp_testkit::evil::{EvilServer, acts, converse, expected_outcomes};
 use lmtp_testkit::memory::{Message, Session};
@@ -19,7 +19,7 @@ fn session(recipients: usize, pipelining: bool, window: usize, message: Message)
     config.limits.pipelined_commands = window;
     // Two addresses for all: places count, addresses do not.
     let to = (0..recipients).map(|place| ["bob@x", "eve@x"][place % 2].parse::<ForwardPath>().unwrap());
-    let envelope = Envelope::new("ann@x".parse::<ReversePath>().unwrap(), to).unwrap();
+    let envelope = Envelope::new("ann@x".parse().unwrap(), to).unwrap();
     Session::new(config, envelope, message)
 }
 

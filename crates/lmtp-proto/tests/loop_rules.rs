@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use lmtp_proto::bytes::{Buf, Bytes};
 use lmtp_proto::client::{Client, Config, Event};
-use lmtp_proto::{Content, Envelope, Error, Instant, Machine, Misuse, Output, Phase, ReversePath, Timeouts};
+use lmtp_proto::{Content, Envelope, Error, Instant, Machine, Misuse, Output, Phase, Timeouts};
 use lmtp_testkit::memory::{Message, Session, Waiting};
 use lmtp_testkit::transcript::{self, Cut};
 
 fn envelope(to: usize) -> Envelope {
     let to = (0..to).map(|place| format!("user{place}@example.org").parse().unwrap());
-    Envelope::new("ann@example.org".parse::<ReversePath>().unwrap(), to).unwrap()
+    Envelope::new("ann@example.org".parse().unwrap(), to).unwrap()
 }
 
 fn session(octets: &str) -> Session {

@@ -166,7 +166,7 @@ proptest! {
 /// octets only then: the server never speaks before its turn.
 fn hearing_everything(pieces: &[&[u8]]) -> Session {
     let to = ["bob@x", "eve@x", "bob@x"].map(|to| to.parse().unwrap());
-    let envelope = Envelope::new("ann@x".parse::<ReversePath>().unwrap(), to).unwrap();
+    let envelope = Envelope::new("ann@x".parse().unwrap(), to).unwrap();
     let mut config = Config::default();
     config.transcript = true;
     let mut session = Session::new(config, envelope, Message::new("Hi\r\n.\r\n"));

@@ -1,7 +1,6 @@
 //! A message out of `--subject` and `--body`.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lmtp_blocking::proto::value::Domain;
@@ -11,18 +10,28 @@ use mail_builder::headers::address::Address;
 
 use crate::args::Send;
 
-/// Composes a message: From, To, Subject, Message-ID, Date, and the text in
-/// whatever transfer encoding it needs (RFC 5322 section 3.6, RFC 2045).
-pub(crate) fn compose(args: &Send, host: &Domain, body: &str) -> io::Result<Vec<u8>> {
-    let mut message = MessageBuilder::new()
-        .from(sender(&args.from, host))
-        .to(addressees(&args.from, &args.to))
-        .message_id(message_id(host))
-        .text_body(canonical(body));
-    if let Some(subject) = &args.subject {
-        message = message.subject(subject.as_str());
+/// What a message is to say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Draft<'a> {
+    pub(super) args: &'a Send,
+    pub(super) body: &'a str,
+    /// Where it was written.
+    pub(super) host: &'a Domain,
+}
+
+impl Draft<'_> {
+    /// Composes the message: From, To, Subject, Message-ID, Date, and the text
+    /// in whatever transfer encoding it needs (RFC 5322 section 3.6, RFC 2045).
+    pub(super) fn compose(self, smtputf8: bool) -> Vec<u8> {
+        let Self { args, body, host } = self;
+        let mut message = MessageBuilder::new().from(sender(&args.from, host)).to(addressees(&args.to, smtputf8));
+        if let Some(subject) = &args.subject {
+            message = message.subject(subject.as_str());
+        }
+        let mut octets = Vec::new();
+        message.message_id(message_id(host)).text_body(canonical(body)).serialize(&mut octets);
+        octets
     }
-    message.write_to_vec()
 }
 
 /// A message has an author even when its envelope has no sender (RFC 5322
@@ -34,12 +43,11 @@ fn sender<'a>(from: &ReversePath, host: &Domain) -> Address<'a> {
     }
 }
 
-/// Those who can be named: a bare `postmaster` is no address in a header. An
-/// address in UTF-8 would make the header need SMTPUTF8, so it is only named
-/// where somebody else's does not have to suffer for it.
-fn addressees<'a>(from: &ReversePath, to: &[ForwardPath]) -> Address<'a> {
-    let utf8 = !from.is_ascii() || to.iter().all(|path| !path.is_ascii());
-    let named = to.iter().filter(|path| utf8 || path.is_ascii()).filter_map(|path| match path {
+/// Those who can be named: a bare `postmaster` is no address in a header, and
+/// one in UTF-8 would keep the message from all the others where the server does
+/// not take SMTPUTF8.
+fn addressees<'a>(to: &[ForwardPath], smtputf8: bool) -> Address<'a> {
+    let named = to.iter().filter(|path| smtputf8 || path.is_ascii()).filter_map(|path| match path {
         ForwardPath::Mailbox(mailbox) => Some(Address::from(mailbox.to_string())),
         ForwardPath::Postmaster => None,
     });
@@ -67,19 +75,18 @@ fn canonical(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn to(paths: &[&str]) -> String {
+    fn to(paths: &[&str], smtputf8: bool) -> String {
         let paths: Vec<ForwardPath> = paths.iter().map(|path| path.parse().unwrap()).collect();
-        let to = addressees(&"a@x".parse().unwrap(), &paths);
-        let message = MessageBuilder::new().to(to).text_body("").write_to_string().unwrap();
-        message.lines().next().unwrap().to_owned()
+        let message = MessageBuilder::new().to(addressees(&paths, smtputf8)).text_body("");
+        message.write_to_string().unwrap().lines().next().unwrap().to_owned()
     }
 
     #[test]
     fn nobody_suffers_for_anothers_address() {
-        assert_eq!(to(&["b@x", "jörg@x"]), "To: <b@x>");
-        assert_eq!(to(&["jörg@x"]), "To: <jörg@x>");
-        assert_eq!(to(&["postmaster"]), "To: \"undisclosed-recipients\":;");
-        assert_eq!(to(&["\"a b\"@x", "c@[192.0.2.1]"]), "To: <\"a b\"@x>, <c@[192.0.2.1]>");
+        assert_eq!(to(&["b@x", "jörg@x"], false), "To: <b@x>");
+        assert_eq!(to(&["b@x", "jörg@x"], true), "To: <b@x>, <jörg@x>");
+        assert_eq!(to(&["postmaster", "jörg@x"], false), "To: \"undisclosed-recipients\":;");
+        assert_eq!(to(&["\"a b\"@x", "c@[192.0.2.1]"], false), "To: <\"a b\"@x>, <c@[192.0.2.1]>");
     }
 
     #[test]

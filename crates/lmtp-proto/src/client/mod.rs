@@ -9,7 +9,7 @@
 //! # use lmtp_proto::bytes::Buf;
 //! let mut client = Client::new(Config::default());
 //! let to = ["bob@example.org".parse()?, "eve@example.org".parse()?];
-//! client.deliver(Envelope::new("ann@example.org".parse::<ReversePath>()?, to)?, Content::UNKNOWN)?;
+//! client.deliver(Envelope::new("ann@example.org".parse()?, to)?, Content::UNKNOWN)?;
 //! // A driver would loop over poll_output here. The first thing it is told is
 //! // to read the greeting:
 //! assert_eq!(client.poll_output(Instant::ORIGIN)?, Output::Receive);

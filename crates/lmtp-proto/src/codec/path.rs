@@ -2,9 +2,10 @@
 //! section 3.3).
 //!
 //! The parsers take UTF-8 wherever RFC 6531 allows it; the values tell whether
-//! they hold some, and the machine asks whether it may be sent. Control
-//! characters and white space beyond ASCII are not taken: what cannot be seen
-//! has no place in an address.
+//! they hold some, and the machine asks whether it may be sent. Beyond ASCII,
+//! control characters, white space and what turns the direction of text are not
+//! taken: what cannot be seen has no place in an address, and one can be printed
+//! as it is.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::str;
@@ -14,6 +15,8 @@ use nom::bytes::complete::{tag, tag_no_case, take_while_m_n, take_while1};
 use nom::combinator::{map_opt, recognize};
 use nom::multi::{many0_count, separated_list1};
 use nom::{IResult, Parser};
+
+use crate::text::misleads;
 
 /// ```abnf
 /// Mailbox = Local-part "@" ( Domain / address-literal )
@@ -117,7 +120,7 @@ fn is_ipv6(text: &[u8]) -> bool {
 fn visible_utf8(ascii: impl Fn(u8) -> bool, input: &[u8]) -> IResult<&[u8], &[u8]> {
     let end = input.iter().position(|&octet| octet.is_ascii() && !ascii(octet)).unwrap_or(input.len());
     let (text, rest) = input.split_at_checked(end).unwrap_or_default();
-    let visible = |text: &str| text.chars().all(|c| c.is_ascii() || !(c.is_control() || c.is_whitespace()));
+    let visible = |text: &str| text.chars().all(|c| c.is_ascii() || !(misleads(c) || c.is_whitespace()));
     if !text.is_empty() && str::from_utf8(text).is_ok_and(visible) {
         Ok((rest, text))
     } else {

@@ -18,10 +18,7 @@ impl Envelope {
     /// # Errors
     ///
     /// There is no recipient, or there are more than 2³² of them.
-    pub fn new(
-        from: impl Into<ReversePath>,
-        recipients: impl IntoIterator<Item = ForwardPath>,
-    ) -> Result<Self, InvalidEnvelope> {
+    pub fn new(from: ReversePath, recipients: impl IntoIterator<Item = ForwardPath>) -> Result<Self, InvalidEnvelope> {
         let recipients: Vec<_> = recipients.into_iter().collect();
         if recipients.is_empty() {
             return Err(InvalidEnvelope::NoRecipients);
@@ -29,7 +26,7 @@ impl Envelope {
         if u32::try_from(recipients.len()).is_err() {
             return Err(InvalidEnvelope::TooManyRecipients);
         }
-        Ok(Self { from: from.into(), recipients })
+        Ok(Self { from, recipients })
     }
 
     /// The sender.

@@ -121,6 +121,9 @@ mod tests {
             "a@x>",
             "a@[x",
             "\u{a0}@x",
+            "a\u{202e}b@x",
+            "a@x\u{200f}",
+            "\"\u{2028}\"@x",
         ] {
             assert!(text.parse::<Mailbox>().is_err(), "{text:?}");
         }
