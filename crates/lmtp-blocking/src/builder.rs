@@ -3,7 +3,7 @@
 use std::fmt;
 
 use lmtp_proto::client::{Config, EightBit, Line, Pipelining};
-use lmtp_proto::value::Domain;
+use lmtp_proto::value::LhloName;
 use lmtp_proto::{Endpoint, Fault, Limits, LineEndings, Timeouts};
 
 use crate::{Client, Handle};
@@ -26,7 +26,7 @@ impl Builder {
 
     /// Who we say we are in LHLO; `localhost` if not told.
     #[must_use]
-    pub fn lhlo_name(mut self, name: Domain) -> Self {
+    pub fn lhlo_name(mut self, name: LhloName) -> Self {
         self.config.lhlo_name = name;
         self
     }

@@ -61,8 +61,9 @@ pub struct Client {
     endings: LineEndings,
     handle: Handle,
     on_line: Option<OnLine>,
-    /// A reader of the caller's is running; still set afterwards if it panicked.
-    reading: bool,
+    /// A message is under way; still set afterwards if the caller's code, a
+    /// reader or a hook, has panicked.
+    delivering: bool,
 }
 
 impl Client {
@@ -97,7 +98,7 @@ impl Client {
         let socket = dial(&endpoint, config.timeouts.connect, handle.shared()).map_err(|fault| fault.at(&endpoint))?;
         let endings = config.line_endings;
         let connection = Connection::new(Machine::new(config), socket);
-        let mut client = Self { connection, endpoint, endings, handle, on_line, reading: false };
+        let mut client = Self { connection, endpoint, endings, handle, on_line, delivering: false };
         loop {
             match client.next_event() {
                 Ok(Some(Event::Open)) => return Ok(client),
@@ -116,7 +117,13 @@ impl Client {
     /// The session is over.
     pub fn deliver<'a>(&mut self, envelope: &Envelope, message: impl Into<Body<'a>>) -> Result<Report, Misuse> {
         self.give_up_abandoned();
-        let mut body = message.into();
+        self.delivering = true;
+        let result = self.deliver_on(envelope, message.into());
+        self.delivering = false;
+        result
+    }
+
+    fn deliver_on(&mut self, envelope: &Envelope, mut body: Body<'_>) -> Result<Report, Misuse> {
         let content = match body.look_through(self.endings) {
             Ok(content) => content,
             Err(unfit) => return Ok(Report::unsent(envelope.clone(), unfit.into())),
@@ -136,7 +143,7 @@ impl Client {
                 Ok(None) | Err(_) => break,
             }
         }
-        let mut report = self.connection.machine.take_report().ok_or(Misuse::Busy)?;
+        let mut report = self.connection.machine.take_report().ok_or(Misuse::Over)?;
         report.explain(|fault| self.explain(fault, read_error));
         Ok(report)
     }
@@ -186,10 +193,8 @@ impl Client {
 
     /// Gives the machine the next part of the message, or the end of it.
     fn give(&mut self, body: &mut Body<'_>) -> io::Result<()> {
-        self.reading = true;
         self.handle.shared().enter(Phase::Body);
         let chunk = body.next_chunk();
-        self.reading = false;
         let machine = &mut self.connection.machine;
         // The machine has just asked, so it cannot be the wrong moment.
         let _ = match &chunk {
@@ -200,11 +205,11 @@ impl Client {
         chunk.map(drop)
     }
 
-    /// A reader that panicked has left a message without an end, and so it
-    /// stays.
+    /// A panic has left a message half way, and so it stays.
     fn give_up_abandoned(&mut self) {
-        if std::mem::take(&mut self.reading) {
-            let _ = self.connection.machine.fail_body();
+        if std::mem::take(&mut self.delivering) {
+            self.connection.machine.abort();
+            let _abandoned = self.connection.machine.take_report();
             self.close();
         }
     }
@@ -244,7 +249,7 @@ impl Client {
             return fault.because(&error).with_source(error);
         }
         let fault = match &self.connection.lost {
-            _ if self.handle.is_cancelled() => cancelled(fault.phase()),
+            _ if fault.kind() == FaultKind::Closed && self.handle.is_cancelled() => cancelled(fault.phase()),
             Some(error) if fault.kind() == FaultKind::Closed => fault.because(error),
             _ => fault,
         };
@@ -261,6 +266,13 @@ impl From<Unfit> for Fault {
             Unfit::Content(error) => lmtp_proto::Error::Content(error).into(),
             Unfit::Read(error) => Self::from(lmtp_proto::Error::BodyFailed).because(&error).with_source(error),
         }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.close();
+        self.handle.shared().release();
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lmtp_proto::value::Security;
+use lmtp_proto::value::{Security, Target};
 use lmtp_proto::{Endpoint, Fault, FaultKind, Phase};
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -34,17 +34,20 @@ pub(crate) fn dial(endpoint: &Endpoint, timeout: Duration, shared: &Shared) -> D
             let _ = report.send(connect(&target, deadline));
         })
         .map_err(|error| fault(FaultKind::Connect, "no thread to connect with", error))?;
-    let socket = match dialled.recv_timeout(timeout) {
-        Ok(dialled) => dialled?,
-        Err(_) => return Err(Fault::new(FaultKind::Timeout, Phase::Connect, "timed out while connecting")),
-    };
-    shared.connected(&socket)?;
-    Ok(socket)
+    let late = || Err(Fault::new(FaultKind::Timeout, Phase::Connect, "timed out while connecting"));
+    let connected = dialled.recv_timeout(timeout).unwrap_or_else(|_| late()).and_then(|socket| {
+        shared.connected(&socket)?;
+        Ok(socket)
+    });
+    if connected.is_err() {
+        shared.release();
+    }
+    connected
 }
 
 fn connect(endpoint: &Endpoint, deadline: Instant) -> Dialled {
-    match endpoint {
-        Endpoint::Unix { path } => connect_unix(path, deadline).map_err(|error| {
+    match endpoint.target() {
+        Target::Unix { path } => connect_unix(path, deadline).map_err(|error| {
             let hint = match error.kind() {
                 ErrorKind::NotFound => " (no such socket: is the server running?)",
                 ErrorKind::PermissionDenied => " (this user may not use the socket)",
@@ -57,7 +60,7 @@ fn connect(endpoint: &Endpoint, deadline: Instant) -> Dialled {
             let message = format!("cannot connect: {cause}{hint}");
             Fault::new(kind, Phase::Connect, message).with_source(cause)
         }),
-        Endpoint::Tcp { host, port, security: Security::Plain } => connect_tcp(host, *port, deadline),
+        Target::Tcp { host, port, security: Security::Plain } => connect_tcp(host, port, deadline),
         _ => Err(Fault::new(FaultKind::Tls, Phase::Connect, "this version speaks no TLS; use lmtp:// or unix:")),
     }
 }
@@ -67,9 +70,16 @@ fn connect(endpoint: &Endpoint, deadline: Instant) -> Dialled {
 fn connect_unix(path: &str, deadline: Instant) -> io::Result<Socket> {
     let address = SockAddr::unix(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_write_timeout(Some(time_until(deadline)))?;
-    socket.connect(&address)?;
-    Ok(socket)
+    quiet(&socket)?;
+    loop {
+        socket.set_write_timeout(Some(time_until(deadline)))?;
+        match socket.connect(&address) {
+            Ok(()) => return Ok(socket),
+            // A signal is no answer.
+            Err(error) if error.kind() == ErrorKind::Interrupted && Instant::now() < deadline => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 fn connect_tcp(host: &str, port: u16, deadline: Instant) -> Dialled {
@@ -108,11 +118,25 @@ fn connect_any(addresses: &[SocketAddr], deadline: Instant) -> Dialled {
 
 fn connect_address(address: SocketAddr, timeout: Duration) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    quiet(&socket)?;
     socket.connect_timeout(&address.into(), timeout)?;
     // Commands are short and a group leaves in one write: waiting to send more
     // would only add to the round trip.
     socket.set_tcp_nodelay(true)?;
     Ok(socket)
+}
+
+/// Where a write cannot be told so, the socket is: a peer that has gone is an
+/// error and not a signal.
+#[cfg(target_vendor = "apple")]
+fn quiet(socket: &Socket) -> io::Result<()> {
+    socket.set_nosigpipe(true)
+}
+
+#[cfg(not(target_vendor = "apple"))]
+#[expect(clippy::unnecessary_wraps, reason = "it may fail elsewhere")]
+fn quiet(_: &Socket) -> io::Result<()> {
+    Ok(())
 }
 
 fn time_until(deadline: Instant) -> Duration {
@@ -154,5 +178,25 @@ mod tests {
         for address in addresses {
             assert!(fault.message().contains(&address.to_string()), "{fault}");
         }
+    }
+
+    /// One that does not answer leaves time for the others.
+    #[test]
+    fn each_address_has_its_share_of_the_time() {
+        // A backlog that is full lets nobody in and turns nobody away.
+        let busy = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        busy.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        busy.listen(0).unwrap();
+        let full = busy.local_addr().unwrap().as_socket().unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(socket) = connect_address(full, Duration::from_millis(100)) {
+            waiting.push(socket);
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let open = listener.local_addr().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(1);
+        let socket = connect_any(&[full, open], deadline).unwrap();
+        assert_eq!(socket.peer_addr().unwrap().as_socket().unwrap(), open);
+        assert_eq!(connect_any(&[full], Instant::now()).unwrap_err().kind(), FaultKind::Timeout);
     }
 }

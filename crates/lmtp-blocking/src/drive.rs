@@ -1,21 +1,40 @@
 //! The loop: it moves octets between a machine and a stream, and knows nothing
 //! of LMTP.
 
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read};
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
 use lmtp_proto::{Machine, Output};
 
 /// A stream whose reads and writes can be bounded in time.
-pub(crate) trait Stream: Read + Write {
+pub(crate) trait Stream: Read {
+    /// Writes some of these octets.
+    fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
     /// Bounds each read from now on.
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
     /// Bounds each write from now on.
     fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
+    /// Whether reads wait at all.
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()>;
 }
 
+/// A peer that has gone is an error, not a signal that ends the process.
+#[cfg(all(unix, not(target_vendor = "apple")))]
+const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
+/// Elsewhere the socket itself is told, or there is no such signal.
+#[cfg(not(all(unix, not(target_vendor = "apple"))))]
+const SEND_FLAGS: i32 = 0;
+
 impl Stream for socket2::Socket {
+    fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.send_vectored_with_flags(slices, SEND_FLAGS)
+    }
+
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        Self::set_nonblocking(self, nonblocking)
+    }
+
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         Self::set_read_timeout(self, timeout)
     }
@@ -52,20 +71,20 @@ impl<M: Machine, S: Stream> Connection<M, S> {
                 Output::StartTls => self.machine.handle_eof(),
                 Output::Transmit => {
                     watch(&self.machine);
-                    if let Err(error) = self.write() {
-                        if !passes(&error) {
-                            // What the peer said before it went explains why it went.
-                            let _ = self.read();
+                    match self.write() {
+                        Ok(()) => {}
+                        Err(error) if passes(&error) => self.look_once_more(),
+                        Err(error) => {
+                            self.lost = Some(error);
+                            self.machine.handle_write_closed();
                         }
-                        self.fail(error);
                     }
                 }
                 Output::Receive => {
                     watch(&self.machine);
                     match self.read() {
-                        Ok(0) => self.machine.handle_eof(),
-                        Ok(_) => {}
-                        Err(error) => self.fail(error),
+                        Err(error) if passes(&error) => self.look_once_more(),
+                        result => self.took(result),
                     }
                 }
             }
@@ -78,7 +97,7 @@ impl<M: Machine, S: Stream> Connection<M, S> {
         let queue = self.machine.transmit();
         let mut slices = [IoSlice::new(&[]); 16];
         let count = queue.chunks_vectored(&mut slices);
-        match self.stream.write_vectored(&slices[..count])? {
+        match self.stream.send(&slices[..count])? {
             0 => Err(ErrorKind::WriteZero.into()),
             written => {
                 queue.advance(written);
@@ -90,12 +109,44 @@ impl<M: Machine, S: Stream> Connection<M, S> {
     fn read(&mut self) -> io::Result<usize> {
         let timeout = self.time_left()?;
         self.stream.set_read_timeout(timeout)?;
+        self.read_into_machine()
+    }
+
+    fn read_into_machine(&mut self) -> io::Result<usize> {
         let input = self.machine.input();
         let (filled, room) = (input.len(), input.capacity());
         input.resize(room, 0);
         let result = self.stream.read(&mut input[filled..]);
         input.truncate(filled + *result.as_ref().unwrap_or(&0));
         result
+    }
+
+    /// The time may be up, or a signal came. What is there already is read, and
+    /// only where there is nothing the machine looks at its deadline.
+    fn look_once_more(&mut self) {
+        let result = self
+            .stream
+            .set_nonblocking(true)
+            .and_then(|()| self.read_into_machine())
+            .and_then(|count| self.stream.set_nonblocking(false).map(|()| count));
+        match result {
+            Err(error) if passes(&error) => {
+                self.took(self.stream.set_nonblocking(false).map(|()| 1));
+                self.machine.handle_timeout(self.now());
+            }
+            result => self.took(result),
+        }
+    }
+
+    fn took(&mut self, result: io::Result<usize>) {
+        match result {
+            Ok(1..) => {}
+            Ok(0) => self.machine.handle_eof(),
+            Err(error) => {
+                self.lost.get_or_insert(error);
+                self.machine.handle_eof();
+            }
+        }
     }
 
     /// How long the next read or write may take; an error when no time is left.
@@ -106,16 +157,6 @@ impl<M: Machine, S: Stream> Connection<M, S> {
             // Less than a microsecond would be rounded to zero, which means for ever.
             left => Ok(Some(left.max(Duration::from_millis(1)))),
         }
-    }
-
-    fn fail(&mut self, error: io::Error) {
-        if passes(&error) {
-            // A signal changes nothing, and a timer that fires a little early is
-            // set again: the machine knows its deadline.
-            return self.machine.handle_timeout(self.now());
-        }
-        self.lost = Some(error);
-        self.machine.handle_eof();
     }
 
     fn now(&self) -> lmtp_proto::Instant {

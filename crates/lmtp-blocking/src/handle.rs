@@ -11,7 +11,7 @@ use socket2::Socket;
 use crate::connect::Dialled;
 
 /// A client, seen from another thread: what it waits for, and the way to stop
-/// it. Clones see the same client.
+/// it. Clones see the same client; one handle is for one client at a time.
 #[derive(Debug, Clone, Default)]
 pub struct Handle {
     shared: Arc<Shared>,
@@ -24,8 +24,9 @@ impl Handle {
         Self::default()
     }
 
-    /// Closes the connection, or gives up making one. Whatever the client is
-    /// doing ends, and its report says what is known of each recipient.
+    /// Closes the connection, or gives up making one. Whatever the client waits
+    /// for from the server ends, and its report says what is known of each
+    /// recipient. A reader of the caller's that blocks goes on blocking.
     pub fn cancel(&self) {
         let link = std::mem::replace(&mut *self.shared.link(), Link::Cancelled);
         match link {
@@ -73,9 +74,23 @@ enum Link {
 }
 
 impl Shared {
+    /// A client begins to connect; there is none before it that is still open.
     pub(crate) fn dialling(&self, report: Sender<Dialled>) -> Result<(), Fault> {
+        if matches!(*self.link(), Link::Dialling(_) | Link::Open(_)) {
+            let message = "this handle belongs to a client that is still open";
+            return Err(Fault::new(FaultKind::Usage, Phase::Connect, message));
+        }
         self.enter(Phase::Connect);
         self.become_link(Link::Dialling(report))
+    }
+
+    /// The client is gone, or was never there: nothing is left to be cancelled,
+    /// and nothing keeps the socket open.
+    pub(crate) fn release(&self) {
+        let mut link = self.link();
+        if !matches!(*link, Link::Cancelled) {
+            *link = Link::None;
+        }
     }
 
     pub(crate) fn connected(&self, socket: &Socket) -> Result<(), Fault> {

@@ -20,5 +20,5 @@ pub use lmtp_proto::{
     Limits, LineEndings, Misuse, NotDelivered, Origin, Outcome, Phase, RecipientReport, Reply, Report, ReversePath,
     Timeouts,
     client::{EightBit, Line, Pipelining},
-    value::Capabilities,
+    value::{Capabilities, LhloName},
 };

@@ -1,6 +1,6 @@
 //! The client on real sockets.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::net::{TcpListener, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -117,7 +117,7 @@ fn a_lone_dot_reaches_the_server() {
     let mut acts = up_to_data("550 5.1.1 Who\r\n", 1);
     acts.push(Eof);
     let (report, heard) = conversation(&["bob@x"], "Hi\r\n", acts);
-    assert_eq!(results(&report), ["bob@x permanent rcpt 550 5.1.1"]);
+    assert_eq!(results(&report), ["bob@x permanent rcpt 550 5.1.1", "warning"]);
     assert!(heard.ends_with("DATA\r\n.\r\n"), "{heard}");
 }
 
@@ -223,6 +223,19 @@ fn a_busy_listener_is_not_waited_for() {
     assert!(fault.message().contains(&place.endpoint()), "{fault}");
     let elapsed = started.elapsed();
     assert!(elapsed >= Duration::from_millis(150) && elapsed < Duration::from_secs(5), "{elapsed:?}");
+
+    // Nor has it to be: connecting can be cancelled.
+    let handle = Handle::new();
+    let canceller = handle.clone();
+    let thread = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(100));
+        canceller.cancel();
+    });
+    let started = Instant::now();
+    let fault = place.builder().handle(&handle).connect().unwrap_err();
+    assert!(fault.message().contains("cancelled"), "{fault}");
+    assert!(started.elapsed() < Duration::from_secs(5));
+    thread.join().unwrap();
 }
 
 /// A reader that fails after so many octets.
@@ -276,6 +289,82 @@ fn a_reader_that_panics_leaves_nothing_behind() {
     let report = client.deliver(&to_bob(), "Hi\r\n").unwrap();
     assert_eq!(results(&report), ["bob@x unsent body", "error body body"]);
     assert!(!server.heard().ends_with(b".\r\n"));
+}
+
+/// A hook is the caller's code as well.
+#[test]
+fn a_hook_that_panics_leaves_nothing_behind() {
+    let place = Place::new();
+    let server = ScriptedServer::on_unix(&place.path, vec![GREET, Line, OFFER, Eof]);
+    let builder = place.builder().on_line(|line| assert!(!line.to_string().starts_with("C: MAIL"), "in the hook"));
+    let mut client = builder.connect().unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| client.deliver(&to_bob(), "Hi\r\n"))).is_err());
+    assert_eq!(client.quit().map_err(|fault| fault.to_string()), Ok(()));
+    assert_eq!(server.heard(), b"LHLO localhost\r\n");
+}
+
+/// A connection that has failed is closed at once, and a dropped client's is,
+/// whoever still holds its handle.
+#[test]
+fn the_server_learns_at_once_that_it_is_over() {
+    let place = Place::new();
+    let server = ScriptedServer::on_unix(&place.path, [up_to_data("250 Ok\r\n", 1), vec![Data, Eof]].concat());
+    let mut client = place.builder().connect().unwrap();
+    let report = client.deliver(&to_bob(), Body::reader(Failing(10))).unwrap();
+    assert!(report.error().is_some());
+    server.heard(); // while the client is still there
+
+    drop(client);
+    let place = Place::new();
+    let server = ScriptedServer::on_unix(&place.path, vec![GREET, Line, OFFER, Eof]);
+    let handle = Handle::new();
+    let client = place.builder().handle(&handle).connect().unwrap();
+    assert_eq!(place.builder().handle(&handle).connect().unwrap_err().kind(), FaultKind::Usage);
+    drop(client);
+    server.heard(); // while the handle is still there
+    handle.cancel();
+}
+
+/// A file is sent from where it stands, and the server told its size; one that
+/// changes under our hands is not ended.
+#[test]
+fn files() {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"not this\r\nSubject: hi\r\n\r\nh\xc3\xaf\r\n").unwrap();
+    file.seek(io::SeekFrom::Start(10)).unwrap();
+    let place = Place::new();
+    let mut acts = up_to_data("250 Ok\r\n", 1);
+    acts[2] = Say("250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE\r\n");
+    acts.extend([Data, Say("250 Ok\r\n"), Eof]);
+    let server = ScriptedServer::on_unix(&place.path, acts);
+    let mut client = place.builder().connect().unwrap();
+    assert!(client.deliver(&to_bob(), Body::file(&file)).unwrap().all_delivered());
+    drop(client);
+    let heard = String::from_utf8(server.heard()).unwrap();
+    assert!(heard.contains("MAIL FROM:<> SIZE=20 BODY=8BITMIME\r\n"), "{heard}");
+    assert!(heard.ends_with("DATA\r\nSubject: hi\r\n\r\nhï\r\n.\r\n"), "{heard}");
+
+    let place = Place::new();
+    let server = ScriptedServer::on_unix(&place.path, [up_to_data("250 Ok\r\n", 1), vec![Data, Eof]].concat());
+    let mut client = place.builder().connect().unwrap();
+    let body = Body::reader(&b"Hi\r\n"[..]).with_size(1_000_000);
+    assert_eq!(results(&client.deliver(&to_bob(), body).unwrap()), ["bob@x unsent body", "error body body"]);
+    assert!(!server.heard().ends_with(b".\r\n"));
+}
+
+/// A reply that comes between two messages answers neither.
+#[test]
+fn a_surplus_reply_between_messages_shifts_nothing() {
+    let place = Place::new();
+    let mut acts = up_to_data("250 Ok\r\n", 1);
+    acts.extend([Data, Say("250 Ok\r\n"), Act::Sleep(Duration::from_millis(50)), Say("250 surplus\r\n"), Eof]);
+    let server = ScriptedServer::on_unix(&place.path, acts);
+    let mut client = place.builder().connect().unwrap();
+    assert!(client.deliver(&to_bob(), "Hi\r\n").unwrap().all_delivered());
+    thread::sleep(Duration::from_millis(300));
+    let report = client.deliver(&to_bob(), "Hi\r\n").unwrap();
+    assert_eq!(results(&report), ["bob@x unsent mail", "error protocol mail"]);
+    assert!(server.heard().ends_with(b"Hi\r\n.\r\n"), "the second message was not begun");
 }
 
 #[test]

@@ -9,14 +9,15 @@ use std::thread;
 
 use lmtp_blocking::{Body, ContentClass, send};
 
-const SIZE: u64 = 1 << 30;
+/// A gibibyte, in whole lines.
+const SIZE: u64 = (1_u64 << 30).next_multiple_of(LINE.len() as u64);
+const LINE: &[u8] = b"The quick brown fox jumps over the lazy dog, and does it over and over.\r\n";
 
 /// So many octets of mail in short lines.
 struct Mail(u64);
 
 impl Read for Mail {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        const LINE: &[u8] = b"The quick brown fox jumps over the lazy dog, and does it over and over.\r\n";
         let count = room.len().min(usize::try_from(self.0).unwrap_or(usize::MAX));
         let mut at = usize::try_from((SIZE - self.0) % LINE.len() as u64).unwrap();
         let mut rest = &mut room[..count];

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lmtp_blocking::proto::value::Domain;
+use lmtp_blocking::proto::value::LhloName;
 use lmtp_blocking::{EightBit, Endpoint, ForwardPath, LineEndings, ReversePath};
 
 /// Reads the command line.
@@ -105,8 +105,8 @@ pub(crate) struct Dial {
     pub(crate) timeout: Option<Duration>,
 
     /// Who to say we are in LHLO; this host's name if left out.
-    #[arg(long, value_name = "NAME", value_parser = lhlo_name)]
-    pub(crate) lhlo_name: Option<Domain>,
+    #[arg(long, value_name = "NAME")]
+    pub(crate) lhlo_name: Option<LhloName>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -151,13 +151,6 @@ fn seconds(text: &str) -> Result<Duration, String> {
         Ok(_) => Err("it must be more than 0 (at least 0.001) and at most a year".into()),
         Err(_) => Err("write a number of seconds, such as 10 or 0.5".into()),
     }
-}
-
-/// LHLO comes before the server can say that it takes UTF-8 (RFC 6531
-/// section 3.7.1).
-fn lhlo_name(text: &str) -> Result<Domain, String> {
-    let name: Domain = text.parse().map_err(|error| format!("{error}"))?;
-    if name.is_ascii() { Ok(name) } else { Err("write it in ASCII, with xn-- before each encoded label".into()) }
 }
 
 /// A subject is one line; what is folded or injected is no part of it.

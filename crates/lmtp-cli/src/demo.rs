@@ -122,7 +122,7 @@ struct SceneInJson {
 /// Sends the message to the scripted server.
 fn play() -> Result<Scene, String> {
     let socket = Socket::new().map_err(|error| format!("no temporary socket: {error}"))?;
-    let endpoint = socket.endpoint();
+    let endpoint = socket.endpoint().map_err(|error| format!("no temporary socket: {error}"))?;
     let peer = peer::start(socket.listener().map_err(|error| format!("cannot listen: {error}"))?);
     let lines = Arc::new(Mutex::new(Vec::new()));
     let report = send(&endpoint, &lines).map_err(|fault| fault.message().to_owned())?;

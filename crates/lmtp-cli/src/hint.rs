@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::io::{self, ErrorKind};
 
+use lmtp_blocking::proto::value::Target;
 use lmtp_blocking::proto::{ContentProblem, Error};
 use lmtp_blocking::{Endpoint, Fault, FaultKind, Phase, Reply};
 
@@ -54,22 +55,22 @@ fn for_content(problem: ContentProblem) -> Option<&'static str> {
 
 fn for_connection(endpoint: &Endpoint, fault: &Fault) -> Option<String> {
     let cause = fault.source().and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind);
-    let hint = match (endpoint, cause, fault.kind()) {
-        (Endpoint::Unix { path }, Some(ErrorKind::NotFound), _) if !path.starts_with('/') => {
+    let hint = match (endpoint.target(), cause, fault.kind()) {
+        (Target::Unix { path }, Some(ErrorKind::NotFound), _) if !path.starts_with('/') => {
             "the path counts from the current directory; sockets are usually named from the root, \
              as in unix:/run/dovecot/lmtp"
         }
-        (Endpoint::Unix { .. }, Some(ErrorKind::NotFound), _) => {
+        (Target::Unix { .. }, Some(ErrorKind::NotFound), _) => {
             "the server makes the socket when it starts; its configuration names the path"
         }
-        (Endpoint::Unix { .. }, Some(ErrorKind::PermissionDenied), _) => {
+        (Target::Unix { .. }, Some(ErrorKind::PermissionDenied), _) => {
             "run this as a user who may write to the socket and enter its directory, \
              or change their owner or mode in the server's configuration"
         }
-        (Endpoint::Unix { .. }, Some(ErrorKind::ConnectionRefused), _) => {
+        (Target::Unix { .. }, Some(ErrorKind::ConnectionRefused), _) => {
             "the file is no socket, or was left behind by a server that has stopped: start the server"
         }
-        (Endpoint::Tcp { .. }, Some(ErrorKind::ConnectionRefused), _) => {
+        (Target::Tcp { .. }, Some(ErrorKind::ConnectionRefused), _) => {
             "nothing listens there: is the server running, and is it LMTP's port (often 24)?"
         }
         (_, _, FaultKind::Resolve) => "check the name for typing errors, or give an address",

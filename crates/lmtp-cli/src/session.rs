@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use lmtp_blocking::proto::value::Domain;
+use lmtp_blocking::proto::value::LhloName;
 use lmtp_blocking::{Builder, Client, Endpoint, Fault, FaultKind, Handle, Line, Reply, Timeouts};
 
 use crate::args::Dial;
@@ -15,7 +15,7 @@ pub(crate) struct Session {
     pub(crate) endpoint: Endpoint,
     pub(crate) handle: Handle,
     pub(crate) console: Arc<Console>,
-    pub(crate) lhlo_name: Domain,
+    pub(crate) lhlo_name: LhloName,
     timeouts: Timeouts,
     transcript: bool,
     /// The first reply: kept also when the session does not open.
@@ -87,8 +87,6 @@ fn stamped(line: &Line, seconds: f64) -> String {
 }
 
 /// The name of this host, as far as it can be said in LHLO.
-fn this_host() -> Domain {
-    let name = gethostname::gethostname();
-    let domain = name.to_str().and_then(|name| name.parse().ok());
-    domain.filter(Domain::is_ascii).unwrap_or_else(Domain::localhost)
+fn this_host() -> LhloName {
+    gethostname::gethostname().to_str().and_then(|name| name.parse().ok()).unwrap_or_default()
 }

@@ -221,6 +221,9 @@ pub enum Misuse {
     /// A message is still under way.
     #[error("a message is still under way on this connection")]
     Busy,
+    /// The report of the message before has not been taken: it would be lost.
+    #[error("the report of the message before has not been taken")]
+    ReportNotTaken,
     /// No content is wanted.
     #[error("no content is wanted now")]
     NoBodyWanted,

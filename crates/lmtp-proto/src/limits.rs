@@ -10,6 +10,11 @@ pub struct Limits {
     pub reply_line: usize,
     /// All lines of one reply together: 65536 by default.
     pub reply_size: usize,
+    /// Text of all answers of one message together, for each of its recipients:
+    /// 1024 by default. A report keeps every answer in full, so that a server
+    /// could otherwise fill the memory with them. One reply of full size is
+    /// always allowed.
+    pub answers: usize,
     /// Commands sent whose replies are still awaited: 256 by default. The
     /// window keeps a driver that writes before it reads from waiting for a
     /// server that does the same (RFC 2920 section 3.1).
@@ -20,7 +25,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { reply_line: 4096, reply_size: 65_536, pipelined_commands: 256, pipelined_octets: 16_384 }
+        Self { reply_line: 4096, reply_size: 65_536, answers: 1024, pipelined_commands: 256, pipelined_octets: 16_384 }
     }
 }
 
@@ -34,4 +39,7 @@ pub enum Limit {
     /// [`Limits::reply_size`].
     #[error("a reply is too long")]
     ReplySize,
+    /// [`Limits::answers`].
+    #[error("the replies are too long for so few recipients")]
+    Answers,
 }

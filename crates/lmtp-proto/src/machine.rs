@@ -11,11 +11,12 @@ use crate::{Instant, SendQueue};
 /// 1. Do what [`poll_output`](Self::poll_output) says, then ask again.
 /// 2. One read *or* one write at a time, and nothing else awaited with it: then
 ///    a dropped future has lost nothing, for all state is in the machine.
-/// 3. [`poll_timeout`](Self::poll_timeout) bounds reads *and* writes. When it
-///    passes, call [`handle_timeout`](Self::handle_timeout).
-/// 4. After a failed write, read once more before saying
-///    [`handle_eof`](Self::handle_eof): what the peer said before it went away
-///    explains why it went.
+/// 3. [`poll_timeout`](Self::poll_timeout) bounds reads *and* writes. A read
+///    whose time is up is still tried once, without waiting; only when there is
+///    nothing to read, call [`handle_timeout`](Self::handle_timeout).
+/// 4. A failed write is [`handle_write_closed`](Self::handle_write_closed), and
+///    not the end: the machine goes on reading, for what the peer said before it
+///    went away still counts, and explains why it went.
 /// 5. An `Err` is final and repeats: close the stream.
 ///
 /// A whole driver, here with a `Vec` for a socket:
@@ -35,6 +36,8 @@ use crate::{Instant, SendQueue};
 ///                 answer.extend(peer(queue.chunk()));
 ///                 queue.advance(written);
 ///             }
+///             // Rule 3: the time is up, and there is nothing to read.
+///             Output::Receive if answer.is_empty() && machine.poll_timeout() == Some(now) => machine.handle_timeout(now),
 ///             Output::Receive if answer.is_empty() => machine.handle_eof(),
 ///             Output::Receive => machine.input().extend(answer.drain(..)),
 ///             Output::StartTls => machine.handle_tls(), // after wrapping the stream
@@ -67,8 +70,11 @@ pub trait Machine {
     /// driver reads no further than that room.
     fn input(&mut self) -> &mut BytesMut;
 
-    /// The peer will send no more, or can be sent no more.
+    /// The peer will send no more, or nothing more can be read.
     fn handle_eof(&mut self);
+
+    /// The peer can be sent no more.
+    fn handle_write_closed(&mut self);
 
     /// Time has passed. Does nothing before [`poll_timeout`](Self::poll_timeout).
     fn handle_timeout(&mut self, now: Instant);

@@ -33,11 +33,12 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// C1 controls, and what reorders or breaks a line without being seen.
+/// C1 controls, and what reorders, breaks or fills a line without being seen.
 pub(crate) fn misleads(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{ad}' | '\u{180e}' | '\u{200b}')
+        || matches!(c, '\u{2060}'..='\u{2064}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Whatever a server does, every recipient has exactly one true outcome.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use lmtp_proto::client::{Config, Pipelining};
 use lmtp_proto::{Envelope, FaultKind, ForwardPath, Outcome};
 use lmtp_testkit::effort::cases;
-use lmtp_testkit::evil::{EvilServer, acts, converse, expected_outcomes};
+use lmtp_testkit::evil::{EvilServer, acts, converse, expected_outcomes, go_on};
 use lmtp_testkit::memory::{Message, Session};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -17,10 +17,13 @@ fn session(recipients: usize, pipelining: bool, window: usize, message: Message)
     let mut config = Config::default();
     config.pipelining = if pipelining { Pipelining::Auto } else { Pipelining::Off };
     config.limits.pipelined_commands = window;
-    // Two addresses for all: places count, addresses do not.
+    Session::new(config, envelope(recipients), message)
+}
+
+/// Two addresses for all: places count, addresses do not.
+fn envelope(recipients: usize) -> Envelope {
     let to = (0..recipients).map(|place| ["bob@x", "eve@x"][place % 2].parse::<ForwardPath>().unwrap());
-    let envelope = Envelope::new("ann@x".parse().unwrap(), to).unwrap();
-    Session::new(config, envelope, message)
+    Envelope::new("ann@x".parse().unwrap(), to).unwrap()
 }
 
 fn message() -> impl Strategy<Value = Message> {
@@ -86,6 +89,10 @@ proptest! {
         let expected: Vec<_> = expected.into_iter().map(|outcome| outcome.unwrap_or(silent)).collect();
         let got: Vec<_> = report.recipients().map(|recipient| recipient.outcome()).collect();
         prop_assert_eq!(&got, &expected, "log {:?}, error {:?}", server.log, session.error);
+        // What is stored is what was sent, octet by octet.
+        for stored in &server.messages {
+            prop_assert_eq!(stored, &session.message.octets);
+        }
         // An error explains silence, and nothing else.
         prop_assert_eq!(report.error().is_some(), got.iter().any(|outcome| matches!(outcome, Outcome::Unsent | Outcome::Uncertain)));
     }
@@ -113,6 +120,33 @@ proptest! {
         // Whatever was doubtful ends the connection.
         if session.error.is_some() {
             prop_assert!(!session.client.is_ready());
+        }
+    }
+
+    /// Two messages over one connection, the second after whatever the first
+    /// came to: its answers are its own (invariants 11, 33).
+    #[test]
+    fn the_second_message_has_answers_of_its_own(setting in setting(), second in acts(5, true)) {
+        let mut server = EvilServer::new(setting.honest_acts, OFFERS[usize::from(!setting.pipelining)]);
+        let mut session = session(setting.recipients, setting.pipelining, setting.window, setting.message);
+        let pace = (setting.piece, setting.write);
+        converse(&mut session, &mut server, pace, lost_here);
+        let alive = session.client.is_ready() && !server.closed;
+        server.start_over(second);
+        session.deliver(envelope(setting.recipients));
+        if session.report.is_none() {
+            go_on(&mut session, &mut server, VecDeque::new(), pace, lost_here);
+        }
+        let report = session.report.as_ref().expect("a report");
+        let got: Vec<_> = report.recipients().map(|recipient| recipient.outcome()).collect();
+        if alive && server.log.first().is_none_or(|(to, code)| to != "RSET" || code.is_some_and(|code| code / 100 == 2)) {
+            let silent = if server.stored { Outcome::Uncertain } else { Outcome::Unsent };
+            let log: Vec<_> = server.log.iter().filter(|(to, _)| to != "RSET").cloned().collect();
+            let expected: Vec<_> =
+                expected_outcomes(&log, setting.recipients).into_iter().map(|outcome| outcome.unwrap_or(silent)).collect();
+            prop_assert_eq!(&got, &expected, "log {:?}, error {:?}", server.log, session.error);
+        } else {
+            prop_assert!(got.iter().all(|outcome| *outcome == Outcome::Unsent), "{:?} {:?}", got, server.log);
         }
     }
 
@@ -149,7 +183,8 @@ proptest! {
         let report = session.report.expect("a report");
         prop_assert!(report.recipients().all(|recipient| recipient.outcome() == Outcome::Unsent));
         prop_assert_eq!(report.error().map(lmtp_proto::Fault::kind), Some(FaultKind::Body));
-        prop_assert!(!session.sent.contains(&bad.as_bytes()[0]) || bad == "\r" || bad == "\n");
+        let paired = String::from_utf8_lossy(&session.sent).replace("\r\n", "");
+        prop_assert!(!paired.contains(['\r', '\n', '\0', '\u{e9}']), "{:?}", paired);
     }
 }
 

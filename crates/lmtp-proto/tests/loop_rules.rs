@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lmtp_proto::bytes::{Buf, Bytes};
 use lmtp_proto::client::{Client, Config, Event};
-use lmtp_proto::{Content, Envelope, Error, Instant, Machine, Misuse, Output, Phase, Timeouts};
+use lmtp_proto::{Content, Envelope, Error, Instant, Limit, Machine, Misuse, Outcome, Output, Phase, Timeouts};
 use lmtp_testkit::memory::{Message, Session, Waiting};
 use lmtp_testkit::transcript::{self, Cut};
 
@@ -160,6 +160,7 @@ fn rule_3_each_unit_has_its_time() {
                 let count = client.transmit().chunk().len();
                 client.transmit().advance(count);
             }
+            Output::Receive if client.poll_timeout() == Some(now) => client.handle_timeout(now),
             Output::Receive => match said.next() {
                 Some(octets) => client.input().extend_from_slice(octets),
                 None => break,
@@ -282,4 +283,178 @@ fn a_group_is_never_longer_than_the_window() {
         session.run();
     }
     assert_eq!(lines(&session), 10_003);
+}
+
+/// The boundary of *unsent* and *uncertain* is the first octet of the end of the
+/// data; a reply counts from the last octet of its command.
+#[test]
+fn the_first_octet_of_the_end_makes_it_uncertain() {
+    let mut session = amid_content("Hi\r\n");
+    while session.settle() == Waiting::ToSend && session.wants_content() {
+        session.step(0);
+    }
+    session.settle();
+    let outcome = |session: &Session| {
+        let report = session.client.report().unwrap();
+        let recipient = report.recipients().next().unwrap();
+        (recipient.outcome(), recipient.phase())
+    };
+    session.step(b"Hi\r\n".len());
+    assert!(session.sent.ends_with(b"DATA\r\nHi\r\n"));
+    assert_eq!(outcome(&session), (Outcome::Unsent, Phase::Body));
+    session.step(1);
+    assert_eq!(outcome(&session), (Outcome::Uncertain, Phase::Final));
+    session.step(1);
+    // All but the last octet of ".CRLF" is written: it is too early for a reply.
+    session.hear(b"250 ok\r\n");
+    assert_eq!(session.settle(), Waiting::Over);
+    assert!(matches!(session.error, Some(Error::Unsolicited { phase: Phase::Body, .. })), "{:?}", session.error);
+    assert_eq!(session.results(), ["user0@example.org uncertain final", "error protocol body"]);
+}
+
+#[test]
+fn what_was_not_written_when_it_failed_is_never_written() {
+    let mut session = amid_content(&"x".repeat(1000));
+    while session.settle() == Waiting::ToSend && session.wants_content() {
+        session.step(0);
+    }
+    assert_eq!(session.settle(), Waiting::ToSend);
+    assert!(!session.client.transmit().is_empty());
+    session.hear(b"552 5.3.4 too big\r\n");
+    assert_eq!(session.settle(), Waiting::Over);
+    assert!(session.client.transmit().is_empty());
+}
+
+/// Where the session stands is what a report of this moment says.
+#[test]
+fn a_report_can_be_asked_for_at_any_moment() {
+    let mut session = session("Hi\r\n");
+    let phase = |session: &Session| session.client.report().unwrap().recipients().next().unwrap().phase();
+    session.run();
+    assert_eq!(phase(&session), Phase::Greeting);
+    session.hear(b"220 mx\r\n");
+    session.run();
+    assert_eq!(phase(&session), Phase::Lhlo);
+    session.hear(b"250 mx\r\n");
+    session.run();
+    assert_eq!(phase(&session), Phase::Mail);
+    session.hear(b"250 ok\r\n");
+    session.run();
+    assert_eq!(phase(&session), Phase::Rcpt);
+}
+
+/// The 421 is in the error, whatever came of it.
+#[test]
+fn a_421_explains_the_end() {
+    for end in ["close", "time out"] {
+        let mut session = Session::new(Config::default(), envelope(2), Message::new("Hi\r\n"));
+        for said in [&b"220 mx\r\n"[..], LHLO_OK, b"250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n", b"421 4.3.2 bye\r\n"] {
+            session.run();
+            session.hear(said);
+        }
+        session.run();
+        if end == "close" {
+            session.eof();
+        } else {
+            assert!(session.time_out());
+        }
+        session.run();
+        let Some(Error::Closing { phase: Phase::Final, reply }) = &session.error else { panic!("{:?}", session.error) };
+        assert_eq!(reply.to_string(), "421 4.3.2 bye");
+    }
+}
+
+/// The window counts octets as well as commands.
+#[test]
+fn the_window_counts_octets() {
+    let mut config = Config::default();
+    config.limits.pipelined_octets = 100;
+    let mut session = Session::new(config, envelope(50), Message::new(""));
+    session.run();
+    session.hear(b"220 mx\r\n");
+    session.run();
+    session.hear(LHLO_OK);
+    session.run();
+    let group = session.sent.len() - b"LHLO localhost\r\n".len();
+    // The command that goes past the window is the last to leave.
+    assert!((100..150).contains(&group), "{group} octets");
+}
+
+/// A look at the line before each transaction and before the end of the data:
+/// what came there is found before it can be taken for an answer.
+#[test]
+fn a_glance_is_taken_where_the_server_has_nothing_to_say() {
+    let mut client = Client::new(Config::default());
+    let mut now = Instant::ORIGIN;
+    let mut glances = Vec::new();
+    let mut said =
+        [&b"220 mx\r\n"[..], b"250 mx\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 ok\r\n"].into_iter();
+    client.deliver(envelope(1), Content::UNKNOWN).unwrap();
+    loop {
+        now = now.saturating_add(Duration::from_secs(1));
+        match client.poll_output(now).unwrap() {
+            Output::Event(Event::BodyWanted(_)) => client.end().unwrap(),
+            Output::Event(Event::Done(_)) => break,
+            Output::Event(_) => {}
+            Output::Transmit => {
+                let count = client.transmit().remaining();
+                client.transmit().advance(count);
+            }
+            Output::Receive if client.poll_timeout() == Some(now) => {
+                glances.push(client.phase());
+                client.handle_timeout(now);
+            }
+            Output::Receive => client.input().extend_from_slice(said.next().unwrap()),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(glances, [Phase::Mail, Phase::Body]);
+}
+
+/// A peer that takes no more is listened to, but not for ever.
+#[test]
+fn last_words_have_their_time() {
+    let mut session = amid_content("Hi\r\n");
+    session.settle();
+    session.client.handle_write_closed();
+    // Content is neither asked for nor written any more.
+    assert!(session.wants_content());
+    let client = &mut session.client;
+    assert_eq!(client.poll_output(Instant::ORIGIN), Ok(Output::Receive));
+    let deadline = client.poll_timeout().unwrap();
+    assert!(deadline.since_origin() <= Duration::from_secs(5));
+    client.handle_timeout(deadline);
+    assert_eq!(client.poll_output(deadline), Err(Error::Closed { phase: Phase::Body }));
+}
+
+/// A report that is not taken is not thrown away.
+#[test]
+fn a_report_is_taken_before_the_next_message() {
+    let mut client = Client::new(Config::default());
+    client.handle_eof();
+    assert!(client.poll_output(Instant::ORIGIN).is_err());
+    client.deliver(envelope(1), Content::UNKNOWN).unwrap();
+    assert_eq!(client.deliver(envelope(1), Content::UNKNOWN), Err(Misuse::ReportNotTaken));
+    assert!(client.take_report().is_some());
+    client.deliver(envelope(1), Content::UNKNOWN).unwrap();
+}
+
+/// A server cannot fill the memory with its answers.
+#[test]
+fn answers_are_bounded() {
+    let mut config = Config::default();
+    config.limits.answers = 10;
+    config.limits.reply_size = 200;
+    let mut session = Session::new(config, envelope(50), Message::new(""));
+    session.run();
+    session.hear(b"220 mx\r\n");
+    session.run();
+    session.hear(LHLO_OK);
+    let mut heard = 0;
+    while session.run() == Waiting::ToReceive {
+        session.hear(format!("250 {}\r\n", "x".repeat(100)).as_bytes());
+        heard += 100;
+    }
+    assert_eq!(session.error, Some(Error::Limit { phase: Phase::Rcpt, limit: Limit::Answers }));
+    assert_eq!(heard, 800, "the budget is 200 and 10 for each of 50 recipients");
 }

@@ -123,8 +123,11 @@ pub struct EvilServer {
     in_content: bool,
     /// Recipients that got 2yz in this transaction.
     accepted: usize,
-    /// Whether the end of a message was seen.
+    /// The messages whose end was seen, unstuffed.
+    pub messages: Vec<Vec<u8>>,
+    /// Whether the end of the last message was seen.
     pub stored: bool,
+    content: Vec<u8>,
     /// Whether it said something that answers nothing. What a client makes of
     /// its answers from there on is anybody's guess.
     pub babbled: bool,
@@ -143,11 +146,20 @@ impl EvilServer {
             buffer: Vec::new(),
             in_content: false,
             accepted: 0,
+            messages: Vec::new(),
             stored: false,
+            content: Vec::new(),
             babbled: false,
             closed: false,
             log: Vec::new(),
         }
+    }
+
+    /// Begins anew on the same connection: other acts, an empty log.
+    pub fn start_over(&mut self, acts: Vec<Act>) {
+        self.acts = acts.into();
+        self.log.clear();
+        self.stored = false;
     }
 
     /// What it says when somebody connects.
@@ -170,10 +182,16 @@ impl EvilServer {
             if self.in_content {
                 if line == b"." {
                     self.in_content = false;
-                    self.stored = true;
+                    let message = std::mem::take(&mut self.content);
+                    // A lone dot is a message for nobody.
+                    self.stored = self.accepted > 0;
+                    self.messages.extend(self.stored.then_some(message));
                     for index in 0..std::mem::take(&mut self.accepted) {
                         self.answer(&format!("final {index}"), 250, "2.0.0 stored", &mut out);
                     }
+                } else {
+                    self.content.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
+                    self.content.extend_from_slice(b"\r\n");
                 }
                 continue;
             }
@@ -185,7 +203,7 @@ impl EvilServer {
                 _ => self.answer(&verb, 250, "2.0.0 ok", &mut out),
             };
             match (verb.as_str(), code) {
-                ("MAIL" | "RSET", _) => self.accepted = 0,
+                ("MAIL" | "RSET", _) => (self.accepted, self.stored) = (0, false),
                 ("RCPT", Some(200..300)) => self.accepted += 1,
                 ("DATA", Some(300..400)) => self.in_content = true,
                 _ => {}
@@ -242,10 +260,22 @@ impl EvilServer {
 pub fn converse(
     session: &mut Session,
     server: &mut EvilServer,
+    pace: (usize, usize),
+    watch: impl FnMut(&Session, &EvilServer),
+) {
+    let greeting = server.greet();
+    go_on(session, server, greeting.into(), pace, watch);
+}
+
+/// Goes on after the end of a message; gives what the server said that was not
+/// heard.
+pub fn go_on(
+    session: &mut Session,
+    server: &mut EvilServer,
+    mut said: VecDeque<u8>,
     (piece, write): (usize, usize),
     mut watch: impl FnMut(&Session, &EvilServer),
 ) {
-    let mut said: VecDeque<u8> = server.greet().into();
     for _ in 0..1_000_000 {
         watch(session, server);
         match session.settle() {

@@ -118,6 +118,10 @@ impl Session {
                     self.events.push(event);
                 }
                 Output::Transmit => return Waiting::ToSend,
+                // A look at what is there: there is nothing.
+                Output::Receive if self.client.poll_timeout() == Some(self.now) => {
+                    self.client.handle_timeout(self.now);
+                }
                 Output::Receive => return Waiting::ToReceive,
                 Output::StartTls => panic!("nobody asked for TLS"),
                 Output::Closed => return Waiting::Over,
@@ -180,9 +184,9 @@ impl Session {
     /// Lets time pass until its deadline; `false` if it has none.
     pub fn time_out(&mut self) -> bool {
         let Some(deadline) = self.client.poll_timeout() else { return false };
-        self.client
-            .handle_timeout(Instant::after_origin(deadline.since_origin().saturating_sub(Duration::from_nanos(1))));
-        assert!(self.error.is_none());
+        let too_early = Instant::after_origin(deadline.since_origin().saturating_sub(Duration::from_nanos(1)));
+        self.client.handle_timeout(too_early);
+        assert!(self.client.error().is_none(), "timed out before the time");
         self.now = deadline;
         self.client.handle_timeout(self.now);
         true

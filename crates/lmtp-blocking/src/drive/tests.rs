@@ -27,11 +27,20 @@ struct Fake {
     writes: Vec<Vec<u8>>,
     rooms: Vec<usize>,
     unbounded: Cell<bool>,
+    nonblocking: Cell<bool>,
+    /// What a look without waiting finds.
+    at_once: VecDeque<&'static [u8]>,
     timeouts: RefCell<Vec<Duration>>,
 }
 
 impl Read for Fake {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        if self.nonblocking.get() {
+            return self.at_once.pop_front().map_or(Err(ErrorKind::WouldBlock.into()), |octets| {
+                room[..octets.len()].copy_from_slice(octets);
+                Ok(octets.len())
+            });
+        }
         self.rooms.push(room.len());
         match self.reads.pop_front() {
             None => Ok(0),
@@ -48,12 +57,8 @@ impl Read for Fake {
     }
 }
 
-impl Write for Fake {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[IoSlice::new(octets)])
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+impl Stream for Fake {
+    fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         if let Some(Some(kind)) = self.write_fails.pop_front() {
             return Err(kind.into());
         }
@@ -63,12 +68,11 @@ impl Write for Fake {
         Ok(octets.len())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.nonblocking.set(nonblocking);
         Ok(())
     }
-}
 
-impl Stream for Fake {
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         match timeout {
             Some(timeout) => self.timeouts.borrow_mut().push(timeout),
@@ -170,6 +174,71 @@ fn after_a_failed_write_the_peer_has_the_last_word() {
     let error = run(&mut connection).unwrap_err();
     assert!(matches!(error, Error::Closing { phase: Phase::Mail, .. }), "{error:?}");
     assert_eq!(connection.lost.unwrap().kind(), ErrorKind::BrokenPipe);
+}
+
+/// Rule 4: however many reads it takes.
+#[test]
+fn after_a_failed_write_every_answer_is_read() {
+    let mut reads = whole_session();
+    reads.truncate(2);
+    reads.extend([&b"250 ok\r\n"[..], b"550 5.1.1 who\r\n", b"503 5.5.1 nobody\r\n"].map(Told::Say));
+    let mut connection = connection(reads);
+    // The group leaves in two writes, of which the second fails after the
+    // answers were on their way.
+    connection.stream.takes = b"MAIL FROM:<>\r\nRCPT TO:<bob@example.org>\r\n".len();
+    connection.stream.write_fails = [None, None, Some(ErrorKind::BrokenPipe)].into();
+    let error = run(&mut connection).unwrap_err();
+    // DATA was never written, so that its 503 answers nothing.
+    assert!(matches!(error, Error::Unsolicited { phase: Phase::Data, .. }), "{error:?}");
+    let report = connection.machine.take_report().unwrap();
+    assert_eq!(report.recipients().next().unwrap().reply().unwrap().to_string(), "550 5.1.1 who");
+}
+
+/// Rule 3: a reply that is there when the time is up has come in time.
+#[test]
+fn what_is_there_when_the_time_is_up_counts() {
+    let mut reads = whole_session();
+    reads.truncate(3);
+    reads.push(Told::Fail(ErrorKind::WouldBlock));
+    let mut connection = connection(reads);
+    // Two looks find nothing: before MAIL, and before the end of the data.
+    connection.stream.at_once = VecDeque::new();
+    let mut given = false;
+    loop {
+        match connection.next(|_| {}).unwrap() {
+            Some(Event::BodyWanted(_)) if given => {
+                connection.machine.end().unwrap();
+                break;
+            }
+            Some(Event::BodyWanted(_)) => {
+                given = true;
+                connection.machine.body("Hi\r\n".into()).unwrap();
+            }
+            _ => {}
+        }
+    }
+    // The look before the end finds nothing, the one when the time is up does.
+    let written = connection.stream.writes.len();
+    while connection.stream.writes.len() == written {
+        match connection.machine.poll_output(connection.now()).unwrap() {
+            Output::Receive => connection.machine.handle_timeout(connection.now()),
+            Output::Transmit => connection.write().unwrap(),
+            _ => {}
+        }
+    }
+    connection.stream.at_once = [&b"250 2.0.0 saved\r\n"[..]].into();
+    run(&mut connection).unwrap();
+    assert!(connection.machine.take_report().unwrap().all_delivered());
+}
+
+/// A reply that nobody asked for, found before the next message: nothing is sent.
+#[test]
+fn a_reply_before_the_message_is_found() {
+    let mut connection = connection(whole_session());
+    connection.stream.at_once = [&b"250 surplus\r\n"[..]].into();
+    let error = run(&mut connection).unwrap_err();
+    assert!(matches!(error, Error::Unsolicited { phase: Phase::Mail, .. }), "{error:?}");
+    assert_eq!(connection.stream.writes.len(), 1, "LHLO alone was said");
 }
 
 /// Rule 5.

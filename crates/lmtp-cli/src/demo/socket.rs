@@ -8,6 +8,7 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
 use lmtp_blocking::Endpoint;
+use lmtp_blocking::proto::value::InvalidEndpoint;
 
 /// A place for a socket that nobody else can reach; removed when dropped.
 #[derive(Debug)]
@@ -32,8 +33,8 @@ impl Socket {
         UnixListener::bind(self.path())
     }
 
-    pub(super) fn endpoint(&self) -> Endpoint {
-        Endpoint::Unix { path: self.path().to_string_lossy().into_owned() }
+    pub(super) fn endpoint(&self) -> Result<Endpoint, InvalidEndpoint> {
+        Endpoint::unix(&self.path().to_string_lossy())
     }
 }
 

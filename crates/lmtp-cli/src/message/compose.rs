@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use lmtp_blocking::proto::value::Domain;
+use lmtp_blocking::proto::value::LhloName;
 use lmtp_blocking::{ForwardPath, ReversePath};
 use mail_builder::MessageBuilder;
 use mail_builder::headers::address::Address;
@@ -16,7 +16,7 @@ pub(super) struct Draft<'a> {
     pub(super) args: &'a Send,
     pub(super) body: &'a str,
     /// Where it was written.
-    pub(super) host: &'a Domain,
+    pub(super) host: &'a LhloName,
 }
 
 impl Draft<'_> {
@@ -36,7 +36,7 @@ impl Draft<'_> {
 
 /// A message has an author even when its envelope has no sender (RFC 5322
 /// section 3.6.2).
-fn sender<'a>(from: &ReversePath, host: &Domain) -> Address<'a> {
+fn sender<'a>(from: &ReversePath, host: &LhloName) -> Address<'a> {
     match from {
         ReversePath::Mailbox(mailbox) => mailbox.to_string().into(),
         ReversePath::Null => Address::new_address(Some("Mail Delivery System"), format!("MAILER-DAEMON@{host}")),
@@ -56,7 +56,7 @@ fn addressees<'a>(to: &[ForwardPath], smtputf8: bool) -> Address<'a> {
 }
 
 /// Unique: time, and a number that the system draws at random for us.
-fn message_id(host: &Domain) -> String {
+fn message_id(host: &LhloName) -> String {
     let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     format!("{time:x}.{:x}@{host}", RandomState::new().build_hasher().finish())
 }

@@ -1,11 +1,25 @@
 //! One deadline for the wait in hand.
 
-use crate::{Instant, Phase, Timeouts};
+use core::time::Duration;
 
-/// A wait: its phase, and what tells it from the wait before it. A wait whose
-/// key stays the same keeps its deadline, so that a peer that trickles octets
-/// gains no time.
-pub(super) type Wait = (Phase, u64);
+use crate::{Instant, Phase};
+
+/// A wait: its phase, and the unit that is waited for. A wait for the same unit
+/// keeps its deadline, so that a peer that trickles octets gains no time.
+pub(super) type Wait = (Phase, Unit);
+
+/// What must be whole in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// A reply, and how many came before it.
+    Reply(u64),
+    /// A block of content to leave, and how many left before it.
+    Block(u64),
+    /// A look at what is there, without waiting.
+    Glance,
+    /// What the peer said before it closed.
+    LastWords,
+}
 
 /// The deadline of the current wait.
 #[derive(Debug, Clone, Default)]
@@ -18,10 +32,10 @@ pub(super) struct Deadline {
 impl Deadline {
     /// The driver is to wait for the peer: for the same thing as before, or for
     /// something new.
-    pub(super) fn arm(&mut self, wait: Option<Wait>, now: Instant, timeouts: &Timeouts) {
-        self.armed = wait.map(|wait| match self.armed {
+    pub(super) fn arm(&mut self, wait: Option<(Wait, Duration)>, now: Instant) {
+        self.armed = wait.map(|(wait, patience)| match self.armed {
             Some((same, at)) if same == wait => (wait, at),
-            _ => (wait, now.saturating_add(timeouts.of(wait.0))),
+            _ => (wait, now.saturating_add(patience)),
         });
     }
 
@@ -41,8 +55,8 @@ impl Deadline {
         self.armed.map(|(_, at)| at)
     }
 
-    /// The phase whose deadline has passed.
-    pub(super) fn passed(&self, now: Instant) -> Option<Phase> {
-        self.armed.filter(|(_, at)| *at <= now).map(|((phase, _), _)| phase)
+    /// The wait whose deadline has passed.
+    pub(super) fn passed(&self, now: Instant) -> Option<Wait> {
+        self.armed.filter(|(_, at)| *at <= now).map(|(wait, _)| wait)
     }
 }

@@ -1,47 +1,49 @@
 //! What makes the client go: replies in, commands out.
 
 use alloc::string::ToString;
+use core::time::Duration;
 
-use super::deadline::Wait;
+use super::deadline::{Unit, Wait};
 use super::inflight::Expected;
 use super::table::{Action, Input, State, Tone, following, step};
-use super::{BLOCK, Client, Event, Line, Pipelining};
+use super::transaction::Transaction;
+use super::{BLOCK, Client, Event, Glance, LAST_WORDS, Line, Pipelining};
 use crate::codec::encode_command;
 use crate::value::{Capabilities, Command, Reply, ReplyCode, Verb};
 use crate::{Error, Fault, Output, Phase};
 
 impl Client {
-    /// Goes on with what a reply or the application asks for.
-    pub(super) fn take_step(&mut self, input: Input, heard: Option<(&Reply, Phase)>) {
+    /// Takes a step that is not a reply's.
+    pub(super) fn take_step(&mut self, input: Input) {
         let (next, action) = step(self.state, input);
+        debug_assert!(action != Action::Violation, "{input:?} in {:?}", self.state);
+        self.go(next, action);
+    }
+
+    /// Goes on as the table says.
+    fn go(&mut self, next: State, action: Action) {
         self.state = next;
-        match (action, heard) {
-            (Action::Wait | Action::AskForContent, _) => {}
-            (Action::Send(verb), _) => {
+        match action {
+            Action::Wait | Action::AskForContent | Action::TurnedAway | Action::Violation => {}
+            Action::Send(verb) => {
                 // With something in flight it was sent ahead, or is about to be.
                 if self.in_flight.is_empty() && self.closing.is_none() {
                     self.send(verb);
                 }
             }
-            (Action::Open, heard) => {
-                self.capabilities = heard.map(|(reply, _)| Capabilities::from(reply));
-                self.events.push_back(Event::Open);
-            }
-            (Action::SendEnd, _) => self.send_end(),
-            (Action::SendLoneDot, _) => {
+            Action::Open => self.events.push_back(Event::Open),
+            Action::SendEnd => self.send_end(),
+            Action::SendLoneDot => {
                 self.queue.put(b".\r\n");
                 self.note(|| Line::EndOfData);
-                self.finish();
+                self.leave();
             }
-            (Action::Finish | Action::Close, _) => self.finish(),
-            (Action::TurnedAway, Some((reply, phase))) => self.fail(Error::Refused { phase, reply: reply.clone() }),
-            (Action::Violation, Some((reply, phase))) => self.fail(Error::Unexpected { phase, reply: reply.clone() }),
-            // The methods that give other inputs have looked at the state.
-            (Action::TurnedAway | Action::Violation, None) => debug_assert!(false, "{input:?} in {:?}", self.state),
+            Action::Leave => self.leave(),
+            Action::Finish | Action::Close => self.finish(),
         }
         self.run_ahead();
         if self.in_flight.is_empty() && matches!(self.state, State::Refused | State::NoRecipients) {
-            self.take_step(Input::Drained, None);
+            self.take_step(Input::Drained);
         }
     }
 
@@ -54,28 +56,28 @@ impl Client {
         while !matches!(self.state, State::Refused | State::NoRecipients | State::Over)
             && self.in_flight.has_room(self.queue.mark(), &self.config.limits)
             && let Some(next) = self.in_flight.last().and_then(|last| following(last.answered(Tone::Yes)))
-        {
-            self.send(next);
-        }
+            && self.send(next)
+        {}
     }
 
-    /// Sends a command and expects its reply.
-    fn send(&mut self, verb: Verb) {
+    /// Sends a command and expects its reply; `false` if there is none to send.
+    fn send(&mut self, verb: Verb) -> bool {
         let (command, expected) = match (verb, &mut self.transaction) {
             (Verb::Mail, Some(transaction)) => (transaction.mail(), Expected::Reply(verb)),
             (Verb::Rcpt, Some(transaction)) => match transaction.next_rcpt() {
                 Some((command, id, more)) => (command, Expected::Recipient(id, more)),
-                None => return,
+                None => return false,
             },
             (Verb::Lhlo, _) => (Command::Lhlo(self.config.lhlo_name.clone()), Expected::Reply(verb)),
             (Verb::Data, _) => (Command::Data, Expected::Reply(verb)),
             (Verb::Rset, _) => (Command::Rset, Expected::Reply(verb)),
             (Verb::Quit, _) => (Command::Quit, Expected::Reply(verb)),
-            (Verb::Mail | Verb::Rcpt, None) => return,
+            (Verb::Mail | Verb::Rcpt, None) => return false,
         };
         encode_command(&command, &mut self.queue);
         self.in_flight.push(expected, self.queue.mark());
         self.note(|| Line::Command(command.to_string()));
+        true
     }
 
     /// Sends the end of the data and expects a reply for each accepted
@@ -110,37 +112,72 @@ impl Client {
         if closing {
             self.closing = Some(reply.clone());
         }
-        let input = expected.answered(reply.code().class().into());
-        if expected == Expected::Greeting {
-            self.greeting = Some(reply.clone());
+        let (next, action) = step(self.state, expected.answered(reply.code().class().into()));
+        match action {
+            Action::Violation => return self.fail(Error::Unexpected { phase, reply: reply.clone() }),
+            Action::TurnedAway => return self.fail(Error::Refused { phase, reply: reply.clone() }),
+            _ => {}
         }
-        if step(self.state, input).1 != Action::Violation
-            && let Some(transaction) = &mut self.transaction
-        {
-            self.events.extend(transaction.record(expected, reply));
+        match (expected, &mut self.transaction) {
+            (Expected::Greeting, _) => self.greeting = Some(reply.clone()),
+            (Expected::Reply(Verb::Lhlo), _) => self.capabilities = Some(Capabilities::from(reply)),
+            (_, Some(transaction)) => match transaction.record(expected, reply, &self.config.limits) {
+                Ok(event) => self.events.extend(event),
+                Err(limit) => return self.fail(Error::Limit { phase, limit }),
+            },
+            (_, None) => {}
         }
-        self.take_step(input, Some((reply, phase)));
+        self.go(next, action);
         // What was not sent ahead will not be sent any more.
         if self.closing.is_some() && self.in_flight.is_empty() && self.state != State::Over {
             self.fail(Error::Closing { phase, reply: reply.clone() });
         }
     }
 
-    /// Begins the transaction that waits, if the session is open.
-    fn begin(&mut self) {
-        let stray = self.has_stray_input();
-        let (State::Ready | State::Unclean, Some(capabilities)) = (self.state, &self.capabilities) else { return };
-        let Some(transaction) = self.transaction.as_mut().filter(|transaction| transaction.is_waiting()) else {
-            return;
-        };
-        if stray {
-            return self.fail(Error::StrayOctets { phase: Phase::Mail });
+    /// Goes on with what waits for a look at the line: the beginning of a
+    /// transaction, the end of the data. `false` if the driver has to look first.
+    ///
+    /// What the server says at such a moment answers nothing. Taken for the
+    /// answer to what comes next, it would shift every answer behind it.
+    fn go_on(&mut self) -> bool {
+        let begins = self.capabilities.is_some()
+            && matches!(self.state, State::Ready | State::NeedsReset)
+            && self.transaction.as_ref().is_some_and(Transaction::is_waiting);
+        let ends = self.state == State::Content && self.content_ends;
+        if !(begins || ends) || self.write_closed {
+            return true;
         }
-        if transaction.prepare(capabilities, &self.config) {
-            self.take_step(Input::Begin, None);
+        if self.has_stray_input() {
+            self.fail(Error::StrayOctets { phase: self.phase() });
+        } else if self.glance != Glance::Taken {
+            self.glance = Glance::Asked;
+            return false;
+        } else if ends {
+            self.content_ends = false;
+            self.take_step(Input::ContentEnds);
         } else {
-            self.finish(); // nobody is left to ask for
+            self.begin();
         }
+        true
+    }
+
+    fn begin(&mut self) {
+        if let (Some(transaction), Some(offered)) = (&mut self.transaction, &self.capabilities) {
+            if transaction.prepare(offered, &self.config) {
+                self.take_step(Input::Begin);
+            } else {
+                self.finish(); // nobody is left to ask for
+            }
+        }
+    }
+
+    /// The server wants a message although nobody is left to get it: there is
+    /// doubt on this connection, and it is not used again.
+    fn leave(&mut self) {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.warn("the server accepts DATA although nobody is left to send to; the connection is closed");
+        }
+        self.finish();
     }
 
     fn finish(&mut self) {
@@ -155,7 +192,10 @@ impl Client {
             return;
         }
         let error = match (error, self.closing.take()) {
-            (Error::Closed { phase }, Some(reply)) => Error::Closing { phase, reply },
+            // The 421 explains what came of it.
+            (Error::Closed { phase } | Error::TimedOut { phase } | Error::Unexpected { phase, .. }, Some(reply)) => {
+                Error::Closing { phase, reply }
+            }
             (error, _) => error,
         };
         if let Some(transaction) = &mut self.transaction {
@@ -181,7 +221,7 @@ impl Client {
                 return Err(error.clone());
             }
             if self.state == State::Over {
-                let more = !self.eof && !self.queue.is_empty();
+                let more = !(self.eof || self.write_closed || self.queue.is_empty());
                 return Ok(if more { Output::Transmit } else { Output::Closed });
             }
             let phase = self.phase();
@@ -189,8 +229,8 @@ impl Client {
                 Ok(Some(reply)) => self.hear(&reply),
                 Err(error) => self.fail(error),
                 Ok(None) if self.eof => self.fail(Error::Closed { phase }),
+                Ok(None) if !self.go_on() => return Ok(Output::Receive),
                 Ok(None) => {
-                    self.begin();
                     if let Some(output) = self.next_transfer() {
                         return Ok(output);
                     }
@@ -205,6 +245,9 @@ impl Client {
             return None;
         }
         let queued = self.queue.len();
+        if self.write_closed {
+            return Some(Output::Receive);
+        }
         if self.state == State::Content
             && queued < BLOCK
             && let Some(transaction) = &mut self.transaction
@@ -215,12 +258,20 @@ impl Client {
         Some(if queued > 0 { Output::Transmit } else { Output::Receive })
     }
 
-    /// The wait that a transfer is part of.
-    pub(super) fn wait(&self) -> Option<Wait> {
-        match self.phase() {
-            Phase::Body => Some((Phase::Body, self.queue.sent().checked_div(BLOCK as u64).unwrap_or_default())),
+    /// The wait that a transfer is part of, and how long it may take.
+    pub(super) fn wait(&self) -> Option<(Wait, Duration)> {
+        let phase = self.phase();
+        let patience = self.config.timeouts.of(phase);
+        if self.glance == Glance::Asked {
+            return Some(((phase, Unit::Glance), Duration::ZERO));
+        }
+        if self.write_closed {
+            return Some(((phase, Unit::LastWords), patience.min(LAST_WORDS)));
+        }
+        match phase {
+            Phase::Body => Some(((phase, Unit::Block(self.queue.sent().checked_div(BLOCK as u64)?)), patience)),
             _ if self.in_flight.is_empty() && self.queue.is_empty() => None,
-            phase => Some((phase, self.replies)),
+            _ => Some(((phase, Unit::Reply(self.replies)), patience)),
         }
     }
 }

@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::fmt;
 
 use crate::text::Escaped;
-use crate::value::{Domain, Reply};
+use crate::value::{LhloName, Reply};
 use crate::{Limits, LineEndings, RecipientId, Timeouts, TransactionId};
 
 /// What the application hears from a [`Client`](super::Client).
@@ -71,11 +71,11 @@ impl fmt::Display for Line {
 }
 
 /// How a client behaves.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Config {
     /// Who we say we are in LHLO; `localhost` by default.
-    pub lhlo_name: Domain,
+    pub lhlo_name: LhloName,
     /// How much a peer may ask of us.
     pub limits: Limits,
     /// How long to wait.
@@ -88,20 +88,6 @@ pub struct Config {
     pub eight_bit: EightBit,
     /// Whether to report each line of the conversation as [`Event::Line`].
     pub transcript: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            lhlo_name: Domain::localhost(),
-            limits: Limits::default(),
-            timeouts: Timeouts::default(),
-            pipelining: Pipelining::default(),
-            line_endings: LineEndings::default(),
-            eight_bit: EightBit::default(),
-            transcript: false,
-        }
-    }
 }
 
 /// Whether commands may leave ahead of replies.

@@ -28,10 +28,11 @@ pub mod table;
 mod transaction;
 
 use alloc::collections::VecDeque;
+use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use self::deadline::Deadline;
+use self::deadline::{Deadline, Unit};
 use self::inflight::{Expected, InFlight};
 use self::table::{Input, State};
 use self::transaction::Transaction;
@@ -47,12 +48,27 @@ const INPUT_ROOM: usize = 2048;
 /// time of [`Timeouts::body`](crate::Timeouts::body) for each as much.
 const BLOCK: usize = 64 * 1024;
 
+/// How long to listen to a peer that takes no more.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// A look at what the peer has said, where it has nothing to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Glance {
+    /// It has to be taken.
+    Due,
+    /// The driver was asked for it.
+    Asked,
+    /// There was nothing.
+    Taken,
+}
+
 /// One session with an LMTP server, from greeting to QUIT, as a [`Machine`].
 ///
 /// Greeting and LHLO happen by themselves. Then, one message at a time:
 /// [`deliver`](Self::deliver), content when [`Event::BodyWanted`] asks for it,
 /// [`take_report`](Self::take_report) at [`Event::Done`] or after an error.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each tells one thing about the stream")]
 pub struct Client {
     config: Config,
     state: State,
@@ -70,8 +86,13 @@ pub struct Client {
     next_transaction: TransactionId,
     /// The 421 that said that the server is going away.
     closing: Option<Reply>,
+    /// The application has given all of the content, its end is to be sent.
+    content_ends: bool,
+    glance: Glance,
     /// The stream has ended.
     eof: bool,
+    /// The stream takes no more.
+    write_closed: bool,
     error: Option<Error>,
 }
 
@@ -95,7 +116,10 @@ impl Client {
             transaction: None,
             next_transaction: TransactionId::default(),
             closing: None,
+            content_ends: false,
+            glance: Glance::Due,
             eof: false,
+            write_closed: false,
             error: None,
         }
     }
@@ -107,10 +131,13 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// The message before is still under way, or QUIT was sent.
+    /// The message before is still under way, or its report has not been taken,
+    /// or QUIT was sent.
     pub fn deliver(&mut self, envelope: Envelope, content: Content) -> Result<TransactionId, Misuse> {
-        if self.transaction.as_ref().is_some_and(|transaction| !transaction.is_over()) {
-            return Err(Misuse::Busy);
+        match &self.transaction {
+            Some(transaction) if transaction.is_over() => return Err(Misuse::ReportNotTaken),
+            Some(_) => return Err(Misuse::Busy),
+            None => self.glance = Glance::Due,
         }
         if self.state == State::Quitting {
             return Err(Misuse::Over);
@@ -132,11 +159,12 @@ impl Client {
     ///
     /// No content is wanted.
     pub fn body(&mut self, chunk: Bytes) -> Result<(), Misuse> {
-        let Some(transaction) = self.transaction.as_mut().filter(|_| wants_body(self.state, self.error.as_ref()))
-        else {
+        if !self.wants_body() {
             return Err(Misuse::NoBodyWanted);
-        };
-        if let Err(error) = transaction.content(chunk, &mut self.queue) {
+        }
+        if let Some(transaction) = &mut self.transaction
+            && let Err(error) = transaction.content(chunk, &mut self.queue)
+        {
             self.fail(Error::Content(error));
         }
         Ok(())
@@ -148,16 +176,10 @@ impl Client {
     ///
     /// No content is wanted.
     pub fn end(&mut self) -> Result<(), Misuse> {
-        if !wants_body(self.state, self.error.as_ref()) {
+        if !self.wants_body() {
             return Err(Misuse::NoBodyWanted);
         }
-        // Half a reply has come in before the message was complete: what
-        // answers it cannot be told any more.
-        if self.has_stray_input() {
-            self.fail(Error::StrayOctets { phase: Phase::Body });
-        } else {
-            self.take_step(Input::ContentEnds, None);
-        }
+        (self.content_ends, self.glance) = (true, Glance::Due);
         Ok(())
     }
 
@@ -169,11 +191,20 @@ impl Client {
     ///
     /// No content is wanted.
     pub fn fail_body(&mut self) -> Result<(), Misuse> {
-        if !wants_body(self.state, self.error.as_ref()) {
+        if !self.wants_body() {
             return Err(Misuse::NoBodyWanted);
         }
         self.fail(Error::BodyFailed);
         Ok(())
+    }
+
+    /// Gives up the session, whatever is under way: the report says what is known
+    /// by now.
+    pub fn abort(&mut self) {
+        self.fail(match self.state {
+            State::Content => Error::BodyFailed,
+            _ => Error::Closed { phase: self.phase() },
+        });
     }
 
     /// Ends the session.
@@ -183,11 +214,11 @@ impl Client {
     /// A message is under way, or the session is not open.
     pub fn quit(&mut self) -> Result<(), Misuse> {
         match self.state {
-            State::Ready | State::Unclean if self.error.is_none() => {
+            State::Ready | State::NeedsReset if self.error.is_none() => {
                 if self.transaction.as_ref().is_some_and(|transaction| !transaction.is_over()) {
                     return Err(Misuse::Busy);
                 }
-                self.take_step(Input::Quit, None);
+                self.take_step(Input::Quit);
                 Ok(())
             }
             State::Quitting | State::Over => Err(Misuse::Over),
@@ -230,7 +261,7 @@ impl Client {
     /// Whether another message may be sent: nothing is awaited, nothing was
     /// heard that should not have been.
     pub fn is_ready(&self) -> bool {
-        self.error.is_none() && matches!(self.state, State::Ready | State::Unclean) && !self.has_stray_input()
+        self.error.is_none() && matches!(self.state, State::Ready | State::NeedsReset) && !self.has_stray_input()
     }
 
     /// What is awaited, or would be next.
@@ -244,13 +275,13 @@ impl Client {
         }
     }
 
+    fn wants_body(&self) -> bool {
+        self.state == State::Content && !self.content_ends && self.error.is_none()
+    }
+
     fn has_stray_input(&self) -> bool {
         !self.input.is_empty() || self.reader.is_amid_reply()
     }
-}
-
-fn wants_body(state: State, error: Option<&Error>) -> bool {
-    state == State::Content && error.is_none()
 }
 
 impl Machine for Client {
@@ -262,7 +293,7 @@ impl Machine for Client {
         let output = self.next_output()?;
         match output {
             Output::Event(_) => self.deadline.pause(now),
-            _ => self.deadline.arm(self.wait(), now, &self.config.timeouts),
+            _ => self.deadline.arm(self.wait(), now),
         }
         Ok(output)
     }
@@ -281,9 +312,17 @@ impl Machine for Client {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        if let Some(phase) = self.deadline.passed(now) {
-            self.fail(Error::TimedOut { phase });
+        match self.deadline.passed(now) {
+            None => {}
+            Some((_, Unit::Glance)) => self.glance = Glance::Taken,
+            Some((phase, Unit::LastWords)) => self.fail(Error::Closed { phase }),
+            Some((phase, Unit::Reply(_) | Unit::Block(_))) => self.fail(Error::TimedOut { phase }),
         }
+    }
+
+    fn handle_write_closed(&mut self) {
+        self.write_closed = true;
+        self.queue.clear();
     }
 
     /// This client never asks for TLS.

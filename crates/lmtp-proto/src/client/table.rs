@@ -16,7 +16,7 @@ pub enum State {
     /// No transaction is open.
     Ready,
     /// No transaction is open here, but perhaps at the server: RSET comes first.
-    Unclean,
+    NeedsReset,
     /// The reply to RSET is awaited, a transaction is to follow.
     Resetting,
     /// The reply to MAIL is awaited.
@@ -110,6 +110,8 @@ pub enum Action {
     /// Sends the end of the data where no recipient is left, and closes
     /// (RFC 2920 section 3.1).
     SendLoneDot,
+    /// Closes where the server wants content that nobody is to get.
+    Leave,
     /// Tells that every recipient has its answer.
     Finish,
     /// Reports that the server turns the session away.
@@ -134,7 +136,7 @@ pub const fn step(state: State, input: Input) -> (State, Action) {
 
         // A transaction opens (RFC 5321 section 3.3).
         (S::Ready, I::Begin)                           => (S::Sender, A::Send(Verb::Mail)),
-        (S::Unclean, I::Begin)                         => (S::Resetting, A::Send(Verb::Rset)),
+        (S::NeedsReset, I::Begin)                         => (S::Resetting, A::Send(Verb::Rset)),
         (S::Resetting, I::Reply(Verb::Rset, Yes))      => (S::Sender, A::Send(Verb::Mail)),
         (S::Sender, I::Reply(Verb::Mail, Yes))         => (S::Recipients { accepted: false }, A::Send(Verb::Rcpt)),
         (S::Sender, I::Reply(Verb::Mail, No))          => (S::Refused, A::Wait),
@@ -148,7 +150,7 @@ pub const fn step(state: State, input: Input) -> (State, Action) {
 
         // The content, and an answer for each recipient (RFC 2033 section 4.2).
         (S::Data, I::Reply(Verb::Data, GoOn))          => (S::Content, A::AskForContent),
-        (S::Data, I::Reply(Verb::Data, No))            => (S::Unclean, A::Finish),
+        (S::Data, I::Reply(Verb::Data, No))            => (S::NeedsReset, A::Finish),
         (S::Content, I::ContentEnds)                   => (S::Finals, A::SendEnd),
         (S::Finals, I::Final(Yes | No, Follow))        => (S::Finals, A::Wait),
         (S::Finals, I::Final(Yes | No, Last))          => (S::Ready, A::Finish),
@@ -158,13 +160,13 @@ pub const fn step(state: State, input: Input) -> (State, Action) {
         // MAIL might store something for somebody, so there it is not sent.
         (S::Refused, I::Recipient(Yes | No, _))        => (S::Refused, A::Wait),
         (S::Refused, I::Reply(Verb::Data, No))         => (S::Refused, A::Wait),
-        (S::Refused, I::Reply(Verb::Data, GoOn))       => (S::Over, A::Close),
+        (S::Refused, I::Reply(Verb::Data, GoOn))       => (S::Over, A::Leave),
         (S::NoRecipients, I::Reply(Verb::Data, No))    => (S::NoRecipients, A::Wait),
         (S::NoRecipients, I::Reply(Verb::Data, GoOn))  => (S::Over, A::SendLoneDot),
-        (S::Refused | S::NoRecipients, I::Drained)     => (S::Unclean, A::Finish),
+        (S::Refused | S::NoRecipients, I::Drained)     => (S::NeedsReset, A::Finish),
 
         // The session ends.
-        (S::Ready | S::Unclean, I::Quit)               => (S::Quitting, A::Send(Verb::Quit)),
+        (S::Ready | S::NeedsReset, I::Quit)               => (S::Quitting, A::Send(Verb::Quit)),
         (S::Quitting, I::Reply(Verb::Quit, _))         => (S::Over, A::Close),
 
         _                                              => (S::Over, A::Violation),
@@ -195,7 +197,7 @@ mod tests {
         State::Greeting,
         State::Lhlo,
         State::Ready,
-        State::Unclean,
+        State::NeedsReset,
         State::Resetting,
         State::Sender,
         State::Recipients { accepted: false },

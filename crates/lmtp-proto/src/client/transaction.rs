@@ -12,8 +12,8 @@ use super::{Config, Event};
 use crate::report::Answer;
 use crate::value::{Capabilities, Command, MailParams, Reply, Verb};
 use crate::{
-    Content, ContentClass, ContentError, Envelope, Fault, LineEndings, Phase, RecipientId, Report, SendQueue, Stuffer,
-    TransactionId,
+    Content, ContentClass, ContentError, Envelope, Fault, Limit, Limits, LineEndings, Phase, RecipientId, Report,
+    SendQueue, Stuffer, TransactionId,
 };
 
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub(super) struct Transaction {
     end_at: Option<u64>,
     /// Whether content was asked for and not given since.
     asked: bool,
+    /// Octets of all answers in the report.
+    answers: usize,
     stage: Stage,
 }
 
@@ -55,6 +57,7 @@ impl Transaction {
             content_from: None,
             end_at: None,
             asked: false,
+            answers: 0,
             stage: Stage::Waiting,
         }
     }
@@ -101,7 +104,21 @@ impl Transaction {
     }
 
     /// Enters a reply into the report.
-    pub(super) fn record(&mut self, expected: Expected, reply: &Reply) -> Option<Event> {
+    pub(super) fn record(
+        &mut self,
+        expected: Expected,
+        reply: &Reply,
+        limits: &Limits,
+    ) -> Result<Option<Event>, Limit> {
+        let budget = limits.reply_size.saturating_add(limits.answers.saturating_mul(self.report.recipients.len()));
+        self.answers = self.answers.saturating_add(reply.octets().len());
+        if self.answers > budget {
+            return Err(Limit::Answers);
+        }
+        Ok(self.enter(expected, reply))
+    }
+
+    fn enter(&mut self, expected: Expected, reply: &Reply) -> Option<Event> {
         let id = self.id();
         let answer = Some(Answer::peer(reply.clone()));
         match expected {
@@ -146,7 +163,7 @@ impl Transaction {
     pub(super) fn end(&mut self, queue: &mut SendQueue) -> Result<u64, ContentError> {
         self.content(Bytes::new(), queue)?;
         self.stuffer.push(&mem::take(&mut self.held), queue)?;
-        let end = self.stuffer.finish(queue)?;
+        let end = self.stuffer.finish(self.content.size, queue)?;
         self.end_at = Some(end);
         Ok(end.saturating_sub(self.content_from.unwrap_or(end)))
     }
@@ -194,12 +211,16 @@ impl Transaction {
         self.stage = Stage::Over;
     }
 
+    pub(super) fn warn(&mut self, warning: &str) {
+        self.report.warn(warning);
+    }
+
     pub(super) fn into_report(self) -> Report {
         self.report
     }
 }
 
-/// An envelope holds no more than 2³² recipients.
+/// An envelope holds no more recipients than there are names for.
 fn recipient_id(place: usize) -> RecipientId {
     RecipientId(u32::try_from(place).unwrap_or(u32::MAX))
 }

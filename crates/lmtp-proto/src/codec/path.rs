@@ -7,7 +7,7 @@
 //! taken: what cannot be seen has no place in an address, and one can be printed
 //! as it is.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::Ipv6Addr;
 use core::str;
 
 use nom::branch::alt;
@@ -96,23 +96,36 @@ fn dcontent(input: &[u8]) -> IResult<&[u8], &[u8]> {
 
 /// ```abnf
 /// Standardized-tag = Ldh-str
+/// Ldh-str          = *( ALPHA / DIGIT / "-" ) Let-dig
 /// ```
 fn ldh_tag(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let ldh = take_while1(|octet: u8| octet.is_ascii_alphanumeric() || octet == b'-');
-    nom::combinator::verify(ldh, |text: &[u8]| !text.ends_with(b"-") && !text.starts_with(b"-")).parse(input)
+    nom::combinator::verify(ldh, |text: &[u8]| !text.ends_with(b"-")).parse(input)
 }
 
+/// ```abnf
+/// IPv4-address-literal = Snum 3("."  Snum)
+/// Snum                 = 1*3DIGIT
+/// ```
 fn is_ipv4(text: &[u8]) -> bool {
-    str::from_utf8(text).is_ok_and(|text| text.parse::<Ipv4Addr>().is_ok())
+    let snum = |part: &[u8]| {
+        let number = str::from_utf8(part).ok().filter(|_| part.iter().all(u8::is_ascii_digit));
+        part.len() <= 3 && number.is_some_and(|number| number.parse::<u8>().is_ok())
+    };
+    text.split(|&octet| octet == b'.').count() == 4 && text.split(|&octet| octet == b'.').all(snum)
 }
 
 /// The forms of section 4.1.3 are those of the standard library, but that "::"
-/// stands for two groups at least.
+/// stands for two groups at least: no more than six others, an IPv4 address
+/// counting for two.
 fn is_ipv6(text: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(text) else { return false };
-    let colons = text.bytes().filter(|&octet| octet == b':').count();
-    let groups_after_all = if text.contains('.') { 6 } else { 7 };
-    text.parse::<Ipv6Addr>().is_ok() && (!text.contains("::") || colons <= groups_after_all)
+    let groups = |part: &str| part.split(':').filter(|group| !group.is_empty()).count();
+    let ipv4 = usize::from(text.contains('.'));
+    let enough = text
+        .split_once("::")
+        .is_none_or(|(left, right)| groups(left).saturating_add(groups(right)).saturating_add(ipv4) <= 6);
+    enough && text.parse::<Ipv6Addr>().is_ok()
 }
 
 /// One or more octets of `ascii`, or UTF-8 characters beyond ASCII that can be
@@ -143,7 +156,10 @@ pub(crate) fn unbracketed(text: &str) -> &str {
     let at_domain = (tag("@"), domain);
     let mut route = (separated_list1(tag(","), at_domain), tag(":"));
     match route.parse(inner.as_bytes()) {
-        Ok((mailbox, _)) => inner.get(inner.len().saturating_sub(mailbox.len())..).unwrap_or(inner),
-        Err(_) => inner,
+        // Behind a route there must be a mailbox; alone it is no null path.
+        Ok((mailbox, _)) if mailbox.contains(&b'@') => {
+            inner.get(inner.len().saturating_sub(mailbox.len())..).unwrap_or(inner)
+        }
+        Ok(_) | Err(_) => inner,
     }
 }

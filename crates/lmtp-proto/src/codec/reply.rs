@@ -87,6 +87,8 @@ pub(crate) struct Assembler {
     code: Option<ReplyCode>,
     enhanced: Option<EnhancedCode>,
     text: Vec<u8>,
+    /// Octets read for it, line ends and all.
+    size: usize,
 }
 
 impl Assembler {
@@ -109,7 +111,7 @@ impl Assembler {
     pub(crate) fn finish(&mut self, code: ReplyCode) -> Reply {
         let reply = Reply::from_parts(code, self.enhanced, &self.text);
         self.text.clear();
-        (self.code, self.enhanced) = (None, None);
+        (self.code, self.enhanced, self.size) = (None, None, 0);
         reply
     }
 }
@@ -152,7 +154,8 @@ impl ReplyReader {
             if self.assembler.code.is_some_and(|first| first != code) {
                 return Err(syntax(SyntaxError::MixedCodes));
             }
-            if self.assembler.text.len().saturating_add(text.len()) >= limits.reply_size {
+            self.assembler.size = self.assembler.size.saturating_add(length).saturating_add(2);
+            if self.assembler.size > limits.reply_size {
                 return Err(Error::Limit { phase, limit: Limit::ReplySize });
             }
             self.assembler.line(code, text);
@@ -231,7 +234,7 @@ mod tests {
 
     #[test]
     fn limits_hold() {
-        let limits = Limits { reply_line: 16, reply_size: 24, ..Limits::default() };
+        let limits = Limits { reply_line: 16, reply_size: 40, ..Limits::default() };
         let read = |text: &str| ReplyReader::new().read(&mut BytesMut::from(text), &limits, Phase::Data);
         assert!(read("250 0123456789\r\n").is_ok());
         assert_eq!(read("250 01234567890\r\n"), Err(Error::Limit { phase: Phase::Data, limit: Limit::ReplyLine }));

@@ -17,7 +17,9 @@ pub enum ContentClass {
 /// lets the server refuse early, and a class lets us do so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Content {
-    /// Its octets, line ends as CRLF, dots not doubled (RFC 1870 section 5).
+    /// Its octets, line ends as CRLF, dots not doubled (RFC 1870 section 5). A
+    /// message that turns out to have more or less is not ended: a part must not
+    /// be taken for the whole.
     pub size: Option<u64>,
     /// What it holds. Not told, it is taken for [`ContentClass::EightBit`]
     /// where the server allows that, and anything more is refused as it is met.

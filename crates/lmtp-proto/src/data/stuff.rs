@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::walk::{Sink, Walker};
-use super::{ContentClass, ContentError, LineEndings};
+use super::{ContentClass, ContentError, ContentProblem, LineEndings};
 use crate::SendQueue;
 
 /// Turns a message into what follows DATA: a dot more before each line that
@@ -13,12 +13,14 @@ use crate::SendQueue;
 #[derive(Debug, Clone)]
 pub struct Stuffer {
     walker: Walker,
+    /// Octets of the message, line ends put right, dots not doubled.
+    size: u64,
 }
 
 impl Stuffer {
     /// A stuffer at the start of a message that may hold no more than `allowed`.
     pub fn new(endings: LineEndings, allowed: ContentClass) -> Self {
-        Self { walker: Walker::new(endings, allowed) }
+        Self { walker: Walker::new(endings, allowed), size: 0 }
     }
 
     /// Appends one more chunk of the message.
@@ -27,7 +29,7 @@ impl Stuffer {
     ///
     /// The message holds what must not be sent. Its end must not be sent then.
     pub fn push(&mut self, chunk: &Bytes, queue: &mut SendQueue) -> Result<(), ContentError> {
-        self.walker.walk(chunk, &mut Onto { chunk, queue })
+        self.walker.walk(chunk, &mut Onto { chunk, queue, size: &mut self.size })
     }
 
     /// Completes the last line, and gives the place in the stream where the end
@@ -35,9 +37,15 @@ impl Stuffer {
     ///
     /// # Errors
     ///
-    /// The message ends in a lone CR.
-    pub fn finish(&mut self, queue: &mut SendQueue) -> Result<u64, ContentError> {
-        self.walker.finish(&mut Onto { chunk: &Bytes::new(), queue })?;
+    /// The message has failed before, ends in a lone CR, or is not of the size
+    /// that was told of it, if one was. Its end is not appended.
+    pub fn finish(&mut self, told: Option<u64>, queue: &mut SendQueue) -> Result<u64, ContentError> {
+        // Whoever tells a size may not count the line end that the last line lacks.
+        let given = self.size;
+        self.walker.finish(&mut Onto { chunk: &Bytes::new(), queue, size: &mut self.size })?;
+        if told.is_some_and(|told| told != given && told != self.size) {
+            return Err(self.walker.error(ContentProblem::WrongSize, 0));
+        }
         let end = queue.mark();
         queue.put(b".\r\n");
         Ok(end)
@@ -48,16 +56,19 @@ impl Stuffer {
 struct Onto<'a> {
     chunk: &'a Bytes,
     queue: &'a mut SendQueue,
+    size: &'a mut u64,
 }
 
 impl Sink for Onto<'_> {
     fn run(&mut self, from: usize, to: usize) {
         if from < to {
+            *self.size = self.size.saturating_add(to.saturating_sub(from) as u64);
             self.queue.push(self.chunk.slice(from..to));
         }
     }
 
     fn put(&mut self, octets: &'static [u8]) {
+        *self.size = self.size.saturating_add(octets.len() as u64);
         self.queue.put(octets);
     }
 

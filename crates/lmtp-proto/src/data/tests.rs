@@ -48,7 +48,7 @@ fn stuffed(chunks: &[&[u8]], endings: LineEndings) -> Result<(Vec<u8>, u64), Con
     for chunk in chunks {
         stuffer.push(&Bytes::copy_from_slice(chunk), &mut queue)?;
     }
-    let end = stuffer.finish(&mut queue)?;
+    let end = stuffer.finish(None, &mut queue)?;
     Ok((queue.copy_to_bytes(queue.remaining()).to_vec(), end))
 }
 
@@ -144,4 +144,31 @@ fn ordinary_mail_is_not_copied() {
     Stuffer::new(LineEndings::Reject, ContentClass::SevenBit).push(&message, &mut queue).unwrap();
     assert_eq!(queue.chunk().as_ptr(), message.as_ptr());
     assert_eq!(queue.chunk().len(), message.len());
+}
+
+/// Whoever goes on after an error gets no end of the data, either.
+#[test]
+fn an_error_repeats() {
+    let mut queue = SendQueue::new();
+    let mut stuffer = Stuffer::new(LineEndings::Reject, ContentClass::SevenBit);
+    let error = stuffer.push(&Bytes::from_static(b"a\n"), &mut queue).unwrap_err();
+    assert_eq!(stuffer.push(&Bytes::from_static(b"b\r\n"), &mut queue), Err(error));
+    assert_eq!(stuffer.finish(None, &mut queue), Err(error));
+    assert!(!queue.copy_to_bytes(queue.remaining()).ends_with(b".\r\n"));
+}
+
+#[test]
+fn a_message_that_is_not_of_its_size_has_no_end() {
+    for (message, told) in [("a\r\n", 4), ("a\r\n", 2), ("a", 2), (".a", 5), ("", 1), ("", 2)] {
+        let mut queue = SendQueue::new();
+        let mut stuffer = Stuffer::new(LineEndings::Reject, ContentClass::SevenBit);
+        stuffer.push(&Bytes::from_static(message.as_bytes()), &mut queue).unwrap();
+        assert_eq!(stuffer.finish(Some(told), &mut queue).unwrap_err().problem, ContentProblem::WrongSize);
+    }
+    let mut queue = SendQueue::new();
+    let mut stuffer = Stuffer::new(LineEndings::Reject, ContentClass::SevenBit);
+    stuffer.push(&Bytes::from_static(b".a"), &mut queue).unwrap();
+    // With the line end that is added, and without it.
+    assert_eq!(stuffer.clone().finish(Some(2), &mut SendQueue::new()), Ok(2));
+    assert_eq!(stuffer.finish(Some(4), &mut queue), Ok(5));
 }

@@ -42,11 +42,15 @@ pub enum ContentProblem {
     #[error("NUL")]
     Nul,
     /// An octet above 127 in the body of a message sent as 7-bit.
-    #[error("8-bit octet in the body, and the server does not offer 8BITMIME")]
+    #[error("8-bit octet in the body of a message that is sent as 7-bit")]
     EightBit,
     /// An octet above 127 in the header of a message sent without SMTPUTF8.
-    #[error("8-bit octet in the header, and SMTPUTF8 was not asked for")]
+    #[error("8-bit octet in the header of a message that is sent without SMTPUTF8")]
     EightBitHeader,
+    /// The message ends before or behind the size that was told of it: it has
+    /// changed since, or a part is missing.
+    #[error("the message is not of the size that was told")]
+    WrongSize,
 }
 
 /// Where the next octet stands.
@@ -87,6 +91,8 @@ pub(crate) struct Walker {
     line_is_empty: bool,
     /// The highest class met.
     met: ContentClass,
+    /// What ended it: nothing good can come after.
+    failed: Option<ContentError>,
 }
 
 impl Walker {
@@ -100,6 +106,7 @@ impl Walker {
             in_header: true,
             line_is_empty: true,
             met: ContentClass::SevenBit,
+            failed: None,
         }
     }
 
@@ -111,8 +118,13 @@ impl Walker {
     /// Walks one more chunk.
     ///
     /// Octets are given out in order, a part of the chunk as soon as it is known
-    /// to be good; after an error nothing more may be asked.
+    /// to be good. An error repeats.
     pub(crate) fn walk(&mut self, chunk: &[u8], sink: &mut impl Sink) -> Result<(), ContentError> {
+        self.failed.map_or(Ok(()), Err)?;
+        self.walk_on(chunk, sink).inspect_err(|error| self.failed = Some(*error))
+    }
+
+    fn walk_on(&mut self, chunk: &[u8], sink: &mut impl Sink) -> Result<(), ContentError> {
         // Most mail is ASCII; then there is nothing to look for.
         let eight_bit = (!chunk.is_ascii()).then(|| chunk.iter().position(|octet| !octet.is_ascii())).flatten();
         // The part of the chunk from here on has not been given out.
@@ -174,6 +186,7 @@ impl Walker {
 
     /// Completes the last line (RFC 5321 section 4.1.1.4).
     pub(crate) fn finish(&mut self, sink: &mut impl Sink) -> Result<(), ContentError> {
+        self.failed.map_or(Ok(()), Err)?;
         match self.at {
             At::LineStart => return Ok(()),
             At::Cr => self.bare(ContentProblem::BareCr, 0_u64.wrapping_sub(1))?,
@@ -219,7 +232,8 @@ impl Walker {
         Ok(rest.iter().position(|octet| !octet.is_ascii()).map(|found| end.saturating_add(found)))
     }
 
-    fn error(&self, problem: ContentProblem, place: u64) -> ContentError {
+    /// An error `place` octets behind the chunks before this one.
+    pub(crate) fn error(&self, problem: ContentProblem, place: u64) -> ContentError {
         ContentError { problem, offset: self.offset.wrapping_add(place), line: self.line }
     }
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Domain, ForwardPath, MailParams, ReversePath};
+use super::{ForwardPath, LhloName, MailParams, ReversePath};
 
 /// A command (RFC 2033 section 4, RFC 5321 section 4.1.1). `Display` gives the
 /// line as on the wire, without CRLF.
@@ -10,7 +10,7 @@ use super::{Domain, ForwardPath, MailParams, ReversePath};
 #[non_exhaustive]
 pub enum Command {
     /// LHLO: who the client is (RFC 2033 section 4.1).
-    Lhlo(Domain),
+    Lhlo(LhloName),
     /// MAIL: a transaction begins.
     Mail(ReversePath, MailParams),
     /// RCPT: one more recipient.

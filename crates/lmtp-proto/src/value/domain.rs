@@ -20,7 +20,7 @@ impl Domain {
     pub const MAX: usize = 255;
 
     /// `localhost`.
-    pub fn localhost() -> Self {
+    pub(crate) fn localhost() -> Self {
         Self(Arc::from("localhost"))
     }
 
@@ -88,6 +88,10 @@ mod tests {
             "[IPv6:::ffff:192.0.2.1]",
             "[IPv6:1:2:3:4:5:6:192.0.2.1]",
             "[tag:any!thing]",
+            "[-a:x]",
+            "[192.0.2.01]",
+            "[IPv6:1:2::5:6:7:8]",
+            "[IPv6:1:2:3::192.0.2.1]",
         ] {
             assert_eq!(text.parse::<Domain>().expect(text).as_str(), text);
         }
@@ -120,6 +124,11 @@ mod tests {
             "[tag:]",
             "[tag:a]b]",
             "[-:a]",
+            "[IPv6:1::3:4:5:6:7:8]",
+            "[IPv6:1:2:3:4:5::192.0.2.1]",
+            "[IPv6:1::3:4:5:6:192.0.2.1]",
+            "[192.0.2.0x1]",
+            "[192.0.2.]",
             "a\u{85}b",
             "a\u{2028}b",
         ] {

@@ -12,17 +12,27 @@ use crate::error::excerpt;
 /// The port defaults to 24. Port 25 is refused: it is SMTP's, and LMTP must not
 /// be spoken there (RFC 2033 sections 1 and 5).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Endpoint(Inner);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Inner {
+    Unix(String),
+    Tcp(String, u16, Security),
+}
+
+/// What an [`Endpoint`] names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Endpoint {
+pub enum Target<'a> {
     /// A Unix socket.
     Unix {
         /// The path of the socket.
-        path: String,
+        path: &'a str,
     },
     /// A TCP port.
     Tcp {
         /// A name or an address, an IPv6 address without brackets.
-        host: String,
+        host: &'a str,
         /// The port, never 25.
         port: u16,
         /// What protects it.
@@ -44,6 +54,23 @@ pub enum Security {
 impl Endpoint {
     /// The port when none is given.
     pub const DEFAULT_PORT: u16 = 24;
+
+    /// The Unix socket at a path.
+    ///
+    /// # Errors
+    ///
+    /// The path is empty or holds a control character.
+    pub fn unix(path: &str) -> Result<Self, InvalidEndpoint> {
+        alloc::format!("unix:{path}").parse()
+    }
+
+    /// What it names.
+    pub fn target(&self) -> Target<'_> {
+        match &self.0 {
+            Inner::Unix(path) => Target::Unix { path },
+            Inner::Tcp(host, port, security) => Target::Tcp { host, port: *port, security: *security },
+        }
+    }
 }
 
 impl FromStr for Endpoint {
@@ -55,7 +82,7 @@ impl FromStr for Endpoint {
             return fail(EndpointProblem::ControlCharacter);
         }
         if let Some(path) = text.strip_prefix("unix:") {
-            return if path.is_empty() { fail(EndpointProblem::NoPath) } else { Ok(Self::Unix { path: path.into() }) };
+            return if path.is_empty() { fail(EndpointProblem::NoPath) } else { Ok(Self(Inner::Unix(path.into()))) };
         }
         let schemes =
             [("lmtp://", Security::Plain), ("lmtp+starttls://", Security::StartTls), ("lmtps://", Security::Tls)];
@@ -70,7 +97,7 @@ impl FromStr for Endpoint {
         match port {
             0 => fail(EndpointProblem::Authority),
             25 => fail(EndpointProblem::Port25),
-            port => Ok(Self::Tcp { host: host.to_string(), port, security }),
+            port => Ok(Self(Inner::Tcp(host.to_string(), port, security))),
         }
     }
 }
@@ -106,9 +133,9 @@ fn host_and_port(authority: &str) -> Option<(&str, u16)> {
 /// The string it is parsed from.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unix { path } => write!(f, "unix:{path}"),
-            Self::Tcp { host, port, security } => {
+        match self.target() {
+            Target::Unix { path } => write!(f, "unix:{path}"),
+            Target::Tcp { host, port, security } => {
                 let scheme = match security {
                     Security::Plain => "lmtp",
                     Security::StartTls => "lmtp+starttls",

@@ -17,7 +17,7 @@ impl Envelope {
     ///
     /// # Errors
     ///
-    /// There is no recipient, or there are more than 2³² of them.
+    /// There is no recipient, or there are more than 4294967295 of them.
     pub fn new(from: ReversePath, recipients: impl IntoIterator<Item = ForwardPath>) -> Result<Self, InvalidEnvelope> {
         let recipients: Vec<_> = recipients.into_iter().collect();
         if recipients.is_empty() {

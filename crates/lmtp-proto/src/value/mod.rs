@@ -10,6 +10,7 @@ mod domain;
 mod endpoint;
 mod enhanced;
 mod envelope;
+mod lhlo_name;
 mod mailbox;
 mod params;
 mod path;
@@ -19,9 +20,10 @@ mod reply_code;
 pub use capabilities::{Capabilities, Extension};
 pub use command::{Command, Verb};
 pub use domain::Domain;
-pub use endpoint::{Endpoint, InvalidEndpoint, Security};
+pub use endpoint::{Endpoint, InvalidEndpoint, Security, Target};
 pub use enhanced::{EnhancedCode, InvalidEnhancedCode};
 pub use envelope::{Envelope, InvalidEnvelope};
+pub use lhlo_name::LhloName;
 pub use mailbox::Mailbox;
 pub use params::{BodyType, MailParams};
 pub use path::{ForwardPath, ReversePath};
@@ -63,6 +65,9 @@ pub enum AddressProblem {
     /// It has no "@" and is not `postmaster`.
     #[error("it has no domain")]
     NoDomain,
+    /// It holds UTF-8 where only ASCII may be said.
+    #[error("it must be said in ASCII (RFC 6531 section 3.7.1)")]
+    NotAscii,
     /// A domain of more than 255 octets, or a path of more than 256.
     #[error("it is longer than RFC 5321 section 4.5.3.1 allows")]
     TooLong,

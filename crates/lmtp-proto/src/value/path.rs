@@ -116,8 +116,9 @@ mod tests {
             assert_eq!(text.parse::<ForwardPath>().unwrap().to_string(), "a@b");
             assert_eq!(text.parse::<ReversePath>().unwrap().to_string(), "a@b");
         }
-        for text in ["<a@b", "a@b>", "<<a@b>>", "<@x a@b>", "<@x:>", "@x:a@b"] {
+        for text in ["<a@b", "a@b>", "<<a@b>>", "<@x a@b>", "<@x:>", "@x:a@b", "<@x:postmaster>"] {
             assert!(text.parse::<ForwardPath>().is_err(), "{text}");
+            assert!(text.parse::<ReversePath>().is_err(), "{text}");
         }
     }
 
