@@ -1,4 +1,4 @@
-//! Whatever a server sends, the client survives it and every recipient gets one outcome.
+//! Replies of every kind: read alike however they are cut, within the limits, and encoded again.
 
 #![no_main]
 
