@@ -124,20 +124,16 @@ impl<M: Machine, S: Stream> Connection<M, S> {
     /// The time may be up, or a signal came. What is there already is read, and
     /// only where there is nothing the machine looks at its deadline.
     fn look_once_more(&mut self) {
-        let result = self
-            .stream
-            .set_nonblocking(true)
-            .and_then(|()| self.read_into_machine())
-            .and_then(|count| self.stream.set_nonblocking(false).map(|()| count));
-        match result {
-            Err(error) if passes(&error) => {
-                self.took(self.stream.set_nonblocking(false).map(|()| 1));
-                self.machine.handle_timeout(self.now());
-            }
-            result => self.took(result),
+        let looked = self.stream.set_nonblocking(true).and_then(|()| self.read_into_machine());
+        let restored = self.stream.set_nonblocking(false);
+        match (looked, restored) {
+            (Err(error), Ok(())) if passes(&error) => self.machine.handle_timeout(self.now()),
+            (looked, Ok(())) => self.took(looked),
+            (_, Err(error)) => self.took(Err(error)),
         }
     }
 
+    /// What a read came to.
     fn took(&mut self, result: io::Result<usize>) {
         match result {
             Ok(1..) => {}
