@@ -427,6 +427,24 @@ fn last_words_have_their_time() {
     assert_eq!(client.poll_output(deadline), Err(Error::Closed { phase: Phase::Body }));
 }
 
+/// A write that fails before the end has left: *unsent*, at the content.
+#[test]
+fn a_write_that_fails_within_the_end_is_told_as_what_it_is() {
+    for (octets, outcome) in [(4, Outcome::Unsent), (5, Outcome::Uncertain), (6, Outcome::Uncertain)] {
+        let mut session = amid_content("Hi\r\n");
+        while session.settle() == Waiting::ToSend && session.wants_content() {
+            session.step(0);
+        }
+        session.settle();
+        session.step(octets);
+        session.client.handle_write_closed();
+        session.eof();
+        session.run();
+        assert_eq!(session.error, Some(Error::Closed { phase: Phase::Body }));
+        assert_eq!(session.report.unwrap().recipients().next().unwrap().outcome(), outcome);
+    }
+}
+
 /// A report that is not taken is not thrown away.
 #[test]
 fn a_report_is_taken_before_the_next_message() {

@@ -69,6 +69,11 @@ impl InFlight {
         self.due.front().map(|(expected, _)| *expected)
     }
 
+    /// Whether the next reply may come, `sent` octets having been written.
+    pub(super) fn is_owed(&self, sent: u64) -> bool {
+        self.due.front().is_some_and(|(_, mark)| *mark <= sent)
+    }
+
     pub(super) fn last(&self) -> Option<Expected> {
         self.due.back().map(|(expected, _)| *expected)
     }

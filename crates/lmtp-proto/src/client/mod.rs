@@ -68,7 +68,6 @@ enum Glance {
 /// [`deliver`](Self::deliver), content when [`Event::BodyWanted`] asks for it,
 /// [`take_report`](Self::take_report) at [`Event::Done`] or after an error.
 #[derive(Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "each tells one thing about the stream")]
 pub struct Client {
     config: Config,
     state: State,
@@ -268,7 +267,7 @@ impl Client {
     pub fn phase(&self) -> Phase {
         match (self.state, self.in_flight.first()) {
             (State::Content, _) => Phase::Body,
-            (State::Finals, _) if !self.queue.is_empty() => Phase::Body,
+            (State::Finals, _) if !self.in_flight.is_owed(self.queue.sent()) => Phase::Body,
             (_, Some(expected)) => expected.phase(),
             (State::Over | State::Quitting, None) => Phase::Quit,
             (_, None) => Phase::Mail,
