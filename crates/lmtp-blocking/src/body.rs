@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, ErrorKind, Read, Seek};
 
 use bytes::{Bytes, BytesMut};
-use lmtp_proto::{Content, ContentClass, ContentError, LineEndings, Scan};
+use lmtp_proto::{Content, ContentClass, Error, Fault, LineEndings, Scan};
 
 /// How much is read at once.
 const CHUNK: usize = 64 * 1024;
@@ -23,6 +23,8 @@ const CHUNK: usize = 64 * 1024;
 pub struct Body<'a> {
     source: Source<'a>,
     told: Content,
+    /// What looking through it has found, for line ends of that kind.
+    found: Option<(LineEndings, Content)>,
 }
 
 enum Source<'a> {
@@ -37,13 +39,13 @@ impl<T: Read + Seek> ReadSeek for T {}
 impl<'a> Body<'a> {
     /// A stream, of which nothing is known.
     pub fn reader(reader: impl Read + 'a) -> Self {
-        Self { source: Source::Once(Box::new(reader)), told: Content::UNKNOWN }
+        Self { source: Source::Once(Box::new(reader)), told: Content::UNKNOWN, found: None }
     }
 
     /// A file, or whatever else can be read twice: once to look through it, once
     /// to send it.
     pub fn file(file: impl Read + Seek + 'a) -> Self {
-        Self { source: Source::Twice(Box::new(file)), told: Content::UNKNOWN }
+        Self { source: Source::Twice(Box::new(file)), told: Content::UNKNOWN, found: None }
     }
 
     /// Says how many octets a stream has, line ends counted as CRLF.
@@ -60,28 +62,32 @@ impl<'a> Body<'a> {
         self
     }
 
+    /// Looks through the message for what cannot be sent, where it can be read
+    /// twice. [`Client::deliver`](crate::Client::deliver) does so first of all;
+    /// done before, it can save making a connection.
+    ///
+    /// # Errors
+    ///
+    /// It holds what cannot be sent to any server, or cannot be read.
+    pub fn look_through(&mut self, endings: LineEndings) -> Result<(), Fault> {
+        self.content(endings).map(drop)
+    }
+
     /// What is known of the message, after looking through it where that can be
     /// done.
-    pub(crate) fn look_through(&mut self, endings: LineEndings) -> Result<Content, Unfit> {
-        match &mut self.source {
-            Source::Memory(octets) => Ok(Content::of(octets, endings)?),
-            Source::Twice(file) => {
-                let start = file.stream_position()?;
-                let mut scan = Scan::new(endings);
-                let mut buffer = vec![0; CHUNK];
-                loop {
-                    match file.read(&mut buffer) {
-                        Ok(0) => break,
-                        Ok(count) => scan.push(&buffer[..count])?,
-                        Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                        Err(error) => return Err(error.into()),
-                    }
-                }
-                file.seek(io::SeekFrom::Start(start))?;
-                Ok(scan.finish()?)
-            }
-            Source::Once(_) => Ok(self.told),
+    pub(crate) fn content(&mut self, endings: LineEndings) -> Result<Content, Fault> {
+        if let Some((for_these, content)) = self.found
+            && for_these == endings
+        {
+            return Ok(content);
         }
+        let content = match &mut self.source {
+            Source::Memory(octets) => Content::of(octets, endings).map_err(Error::Content)?,
+            Source::Twice(file) => scan(file, endings)?,
+            Source::Once(_) => self.told,
+        };
+        self.found = Some((endings, content));
+        Ok(content)
     }
 
     /// The next part, empty at the end.
@@ -111,27 +117,31 @@ fn read_chunk(reader: &mut (impl Read + ?Sized)) -> io::Result<Bytes> {
     Ok(chunk.freeze())
 }
 
-/// Why a message will not be sent at all.
-pub(crate) enum Unfit {
-    Read(io::Error),
-    Content(ContentError),
+/// What a file holds, from where it stands; it stands there again afterwards.
+fn scan(file: &mut (impl ReadSeek + ?Sized), endings: LineEndings) -> Result<Content, Fault> {
+    let start = file.stream_position().map_err(unreadable)?;
+    let mut scan = Scan::new(endings);
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => scan.push(&buffer[..count]).map_err(Error::Content)?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(unreadable(error)),
+        }
+    }
+    file.seek(io::SeekFrom::Start(start)).map_err(unreadable)?;
+    Ok(scan.finish().map_err(Error::Content)?)
 }
 
-impl From<io::Error> for Unfit {
-    fn from(error: io::Error) -> Self {
-        Self::Read(error)
-    }
-}
-
-impl From<ContentError> for Unfit {
-    fn from(error: ContentError) -> Self {
-        Self::Content(error)
-    }
+/// The message cannot be read, for this reason.
+pub(crate) fn unreadable(error: io::Error) -> Fault {
+    Fault::from(Error::BodyFailed).because(&error).with_source(error)
 }
 
 impl From<Bytes> for Body<'_> {
     fn from(octets: Bytes) -> Self {
-        Self { source: Source::Memory(octets), told: Content::UNKNOWN }
+        Self { source: Source::Memory(octets), told: Content::UNKNOWN, found: None }
     }
 }
 

@@ -12,7 +12,7 @@ use lmtp_proto::{
 };
 use socket2::Socket;
 
-use crate::body::Unfit;
+use crate::body::unreadable;
 use crate::builder::{Builder, OnLine};
 use crate::connect::dial;
 use crate::drive::Connection;
@@ -124,9 +124,9 @@ impl Client {
     }
 
     fn deliver_on(&mut self, envelope: &Envelope, mut body: Body<'_>) -> Result<Report, Misuse> {
-        let content = match body.look_through(self.endings) {
+        let content = match body.content(self.endings) {
             Ok(content) => content,
-            Err(unfit) => return Ok(Report::unsent(envelope.clone(), unfit.into())),
+            Err(fault) => return Ok(Report::unsent(envelope.clone(), fault)),
         };
         self.connection.machine.deliver(envelope.clone(), content)?;
         let mut read_error = None;
@@ -246,7 +246,7 @@ impl Client {
     /// The whole story of a fault: which peer, and what the system said.
     fn explain(&self, fault: Fault, read_error: Option<io::Error>) -> Fault {
         if let Some(error) = read_error {
-            return fault.because(&error).with_source(error);
+            return unreadable(error);
         }
         let fault = match &self.connection.lost {
             _ if fault.kind() == FaultKind::Closed && self.handle.is_cancelled() => cancelled(fault.phase()),
@@ -256,15 +256,6 @@ impl Client {
         match fault.kind() {
             FaultKind::Body => fault,
             _ => fault.at(&self.endpoint),
-        }
-    }
-}
-
-impl From<Unfit> for Fault {
-    fn from(unfit: Unfit) -> Self {
-        match unfit {
-            Unfit::Content(error) => lmtp_proto::Error::Content(error).into(),
-            Unfit::Read(error) => Self::from(lmtp_proto::Error::BodyFailed).because(&error).with_source(error),
         }
     }
 }

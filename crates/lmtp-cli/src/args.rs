@@ -55,11 +55,11 @@ pub(crate) struct Send {
     pub(crate) file: Option<PathBuf>,
 
     /// Compose a message with this subject, instead of reading one.
-    #[arg(long, value_name = "TEXT", requires = "body", value_parser = one_line)]
+    #[arg(long, allow_hyphen_values = true, value_name = "TEXT", requires = "body", value_parser = one_line)]
     pub(crate) subject: Option<String>,
 
     /// Compose a message with this text, instead of reading one.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, allow_hyphen_values = true, value_name = "TEXT")]
     pub(crate) body: Option<String>,
 
     /// What to do with 8-bit content for a server that does not offer 8BITMIME.
@@ -178,7 +178,7 @@ Exit codes:
   64  the command line is wrong; with --json {\"error\":{\"kind\":\"usage\",\"phase\":null,\"message\":…}}
   69  it refuses the session for good (5yz)
   75  it cannot be reached, takes too long, or refuses for now (4yz)
-  76  it answers, but not in LMTP: perhaps it is an SMTP server";
+  76  it answers, but not in LMTP: perhaps it is an SMTP server; or TLS is required and not to be had";
 
 const SEND_EXAMPLES: &str = "\
 Examples:
@@ -208,7 +208,8 @@ could be made or FILE cannot be read.
 Without --timeout it waits 10 s for the connection, 60 s for each reply, 3 min for each block of \
 the message to leave and 10 min for each recipient's final reply.
 
-SIGINT and SIGTERM close the connection; the report is printed.";
+SIGINT and SIGTERM close the connection; the report is printed, and the exit code is that of its
+outcomes: 75 unless every recipient has an answer. A second one after two seconds ends it at once.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:

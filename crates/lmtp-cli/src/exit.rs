@@ -3,9 +3,9 @@
 
 use std::process::ExitCode;
 
-use lmtp_blocking::proto::Error;
 use lmtp_blocking::proto::value::ReplyClass;
-use lmtp_blocking::{Fault, FaultKind, Outcome, Report};
+use lmtp_blocking::proto::{ContentProblem, Error};
+use lmtp_blocking::{Fault, FaultKind, Outcome, Phase, Report};
 
 use crate::hint;
 
@@ -40,8 +40,11 @@ impl Exit {
     pub(crate) fn of_report(report: &Report) -> Self {
         match report.error() {
             Some(fault) if fault.kind() == FaultKind::Usage => return Self::Usage,
+            // This version speaks no TLS, and trying again will not teach it.
+            Some(fault) if fault.kind() == FaultKind::Tls && fault.phase() == Phase::Connect => return Self::Usage,
             Some(fault) if fault.kind() == FaultKind::Body => {
                 return match fault.protocol_error() {
+                    Some(Error::Content(error)) if error.problem == ContentProblem::WrongSize => Self::Unreadable,
                     Some(Error::Content(_)) => Self::BadContent,
                     _ => Self::Unreadable,
                 };
@@ -100,7 +103,8 @@ mod tests {
             (Error::BodyFailed.into(), Exit::Unreadable),
             (Fault::new(FaultKind::Body, Phase::Body, "no such file"), Exit::Unreadable),
             (Fault::new(FaultKind::Usage, Phase::Connect, "no message"), Exit::Usage),
-            (Fault::new(FaultKind::Tls, Phase::Connect, "no TLS"), Exit::TryLater),
+            (Fault::new(FaultKind::Tls, Phase::Connect, "no TLS"), Exit::Usage),
+            (Fault::new(FaultKind::Tls, Phase::Tls, "no TLS"), Exit::TryLater),
             (Error::Closed { phase: Phase::Greeting }.into(), Exit::TryLater),
         ] {
             assert_eq!(Exit::of_report(&unsent(fault)), exit);

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 
 use lmtp_blocking::proto::value::Target;
 use lmtp_blocking::proto::{ContentProblem, Error};
-use lmtp_blocking::{Endpoint, Fault, FaultKind, Phase, Reply};
+use lmtp_blocking::{Endpoint, Fault, FaultKind, Origin, Phase, RecipientReport, Reply};
 
 /// What may help, if it is one of the usual mistakes.
 pub(crate) fn for_fault(endpoint: &Endpoint, fault: &Fault, greeting: Option<&Reply>) -> Option<String> {
@@ -26,6 +26,12 @@ pub(crate) fn for_fault(endpoint: &Endpoint, fault: &Fault, greeting: Option<&Re
         return None;
     }
     for_connection(endpoint, fault)
+}
+
+/// Whether we refused 8-bit content in the server's stead.
+pub(crate) fn eight_bit_refused_here(recipient: &RecipientReport<'_>) -> bool {
+    let enhanced = recipient.reply().and_then(Reply::enhanced).map(|code| (code.subject(), code.detail()));
+    recipient.origin() == Some(Origin::Local) && matches!(enhanced, Some((6, 3 | 9)))
 }
 
 /// Whether LHLO was refused the way a server does that does not know it

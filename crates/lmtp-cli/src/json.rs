@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 use lmtp_blocking::proto::Escaped;
-use lmtp_blocking::{Endpoint, Fault, Origin, RecipientReport, Reply, Report};
+use lmtp_blocking::{Endpoint, Fault, FaultKind, Origin, RecipientReport, Reply, Report};
 use serde::Serialize;
 
 /// What became of a message.
@@ -48,6 +48,13 @@ pub(crate) struct Probed {
 #[derive(Debug, Serialize)]
 pub(crate) struct Failure {
     pub(crate) error: Problem,
+}
+
+impl Failure {
+    pub(crate) fn usage(message: &str) -> Self {
+        let kind = FaultKind::Usage.name();
+        Self { error: Problem { kind, phase: None, message: message.to_owned() } }
+    }
 }
 
 /// What went wrong. Without a phase it went wrong before there was one.

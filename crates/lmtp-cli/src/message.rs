@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use lmtp_blocking::proto::Escaped;
-use lmtp_blocking::{Body, Fault, FaultKind, Handle, Phase};
+use lmtp_blocking::{Body, Fault, FaultKind, Handle, LineEndings, Phase};
 
 use crate::args::{LineEndingsChoice, Send};
 use crate::session::Session;
@@ -63,25 +63,58 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The message as the client takes it, for a server that takes SMTPUTF8 or
-    /// does not. Its reader tells `progress` how far it has come.
-    pub(crate) fn into_body(self, session: &Session, progress: &Arc<Progress>, smtputf8: bool) -> Body<'static> {
+    /// The message as the client takes it. Its reader tells `progress` how far it
+    /// has come.
+    pub(crate) fn into_body(self, session: &Session, progress: &Arc<Progress>) -> Composed<'a> {
         let note = self.converts.then_some(self.name);
-        match self.source {
-            Source::Draft(draft) => draft.compose(smtputf8).into(),
+        Composed::Already(match self.source {
+            Source::Draft(draft) => return Composed::For(draft),
             Source::File(file) => {
                 let total = file.metadata().map_or(0, |metadata| metadata.len());
                 progress.total.store(total, Ordering::Relaxed);
                 Body::file(Observed::new(file, note, session, progress))
             }
             Source::Stream(piped) => Body::reader(Observed::new(piped.watched_by(progress), note, session, progress)),
+        })
+    }
+}
+
+/// A message whose octets are there, or one to be composed for a server.
+#[derive(Debug)]
+pub(crate) enum Composed<'a> {
+    Already(Body<'static>),
+    For(Draft<'a>),
+}
+
+impl Composed<'_> {
+    /// Looks for what no server could be sent, before one is asked.
+    ///
+    /// # Errors
+    ///
+    /// The message holds such, or cannot be read.
+    pub(crate) fn look_through(&mut self, endings: LineEndings) -> Result<(), Fault> {
+        match self {
+            Self::Already(body) => body.look_through(endings),
+            Self::For(_) => Ok(()),
+        }
+    }
+
+    /// The message for a server that takes SMTPUTF8 or does not.
+    pub(crate) fn for_server(self, smtputf8: bool) -> Body<'static> {
+        match self {
+            Self::Already(body) => body,
+            Self::For(draft) => draft.compose(smtputf8).into(),
         }
     }
 }
 
 fn open(path: &Path, session: &Session) -> io::Result<Source<'static>> {
-    if fs::metadata(path)?.is_file() {
+    let metadata = fs::metadata(path)?;
+    if metadata.is_file() {
         return Ok(Source::File(File::open(path)?));
+    }
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
     }
     // To open a named pipe is to wait for its writer: that, too, is to be
     // interruptible.

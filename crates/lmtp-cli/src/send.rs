@@ -1,6 +1,7 @@
 //! `lmtp send`: one message, and an answer for every recipient.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anstyle::Style;
@@ -12,10 +13,10 @@ use lmtp_blocking::{
 use crate::args::Send;
 use crate::console::{self, styled};
 use crate::exit::Exit;
-use crate::json;
 use crate::message::Message;
 use crate::session::Session;
 use crate::waiting::{Progress, Waiting};
+use crate::{hint, json};
 
 /// Sends the message that the command line describes.
 pub(crate) fn run(args: &Send) -> Exit {
@@ -32,7 +33,10 @@ pub(crate) fn run(args: &Send) -> Exit {
         Err(fault) => Report::unsent(envelope, fault),
     };
     if args.dial.json {
-        json::print(&json::Sent::new(&session.endpoint, &report));
+        match report.error().filter(|fault| fault.kind() == FaultKind::Usage) {
+            Some(fault) => json::print(&json::Failure::usage(fault.message())),
+            None => json::print(&json::Sent::new(&session.endpoint, &report)),
+        }
     } else {
         print(&session, &report);
     }
@@ -52,6 +56,10 @@ fn patient() -> Timeouts {
 fn deliver(args: &Send, session: &Session, envelope: &Envelope, message: Message<'_>) -> Report {
     let progress = Arc::new(Progress::default());
     let _status_line = Waiting::on(session, &progress);
+    let mut message = message.into_body(session, &progress);
+    if let Err(fault) = message.look_through(args.line_endings.into()) {
+        return Report::unsent(envelope.clone(), fault);
+    }
     let builder = session
         .builder()
         .line_endings(args.line_endings.into())
@@ -62,7 +70,7 @@ fn deliver(args: &Send, session: &Session, envelope: &Envelope, message: Message
         Err(fault) => return Report::unsent(envelope.clone(), session.explain(fault)),
     };
     let smtputf8 = client.capabilities().is_some_and(Capabilities::smtputf8);
-    let mut report = match client.deliver(envelope, message.into_body(session, &progress, smtputf8)) {
+    let mut report = match client.deliver(envelope, message.for_server(smtputf8)) {
         Ok(report) => report,
         // Not on a session that has just opened.
         Err(misuse) => {
@@ -71,6 +79,9 @@ fn deliver(args: &Send, session: &Session, envelope: &Envelope, message: Message
         }
     };
     report.explain(|fault| session.explain(fault));
+    if report.error().is_none() && args.body.is_none() && progress.octets.load(Ordering::Relaxed) == 0 {
+        report.warn("the message was empty");
+    }
     if let Err(fault) = client.quit() {
         report.warn(session.explain(fault).message());
     }
@@ -86,6 +97,9 @@ fn print(session: &Session, report: &Report) {
     }
     for warning in report.warnings() {
         session.console.warning(warning);
+    }
+    if report.recipients().any(|recipient| hint::eight_bit_refused_here(&recipient)) {
+        session.console.hint("--eight-bit send sends it all the same; most servers take it");
     }
     if let Some(fault) = report.error() {
         session.tell(fault);

@@ -4,7 +4,6 @@ use std::error::Error as _;
 use std::ffi::OsStr;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use lmtp_blocking::FaultKind;
 use lmtp_blocking::proto::Escaped;
 
 use crate::console::Console;
@@ -20,8 +19,7 @@ pub(crate) fn report(error: &clap::Error) -> Exit {
     }
     let message = || explain(error).unwrap_or_else(|| in_clap_s_words(error).join("\n"));
     if std::env::args_os().any(|argument| argument == OsStr::new("--json")) {
-        let message = message();
-        json::print(&json::Failure { error: json::Problem { kind: FaultKind::Usage.name(), phase: None, message } });
+        json::print(&json::Failure::usage(&message()));
     } else if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let _ = error.print();
     } else {

@@ -100,6 +100,7 @@ fn a_message_that_cannot_be_read_is_66() {
 
     let folder = run(&mut send(&server, &["b@x"], &[directory.path().to_str().unwrap()]));
     assert_eq!(folder.code, Some(66));
+    assert_eq!(server.seen().connections, 0);
     assert!(folder.stderr.contains("directory"), "{folder:?}");
     assert_eq!(server.seen().content, None);
 }
@@ -114,6 +115,8 @@ fn eight_bit_content_is_refused_or_sent() {
     let json = refused.json();
     let recipient = &json["recipients"][0];
     assert_eq!((&recipient["origin"], &recipient["enhanced"]), (&"local".into(), &"5.6.3".into()));
+    let told = run(&mut send(&server, &["b@x"], &[&path]));
+    assert!(told.stdout.contains("the server was not asked") && told.stderr.contains("--eight-bit send"), "{told:?}");
 
     let sent = run(&mut send(&server, &["b@x"], &[&path, "--eight-bit", "send"]));
     assert_eq!(sent.code, Some(0));
@@ -126,6 +129,25 @@ fn an_empty_message_is_a_message() {
     let run = run_with_input(&mut send(&server, &["b@x"], &[]), b"");
     assert_eq!(run.code, Some(0), "{run:?}");
     assert_eq!(server.seen().content.unwrap(), b"");
+    // Whoever forgot to pass one on should hear of it.
+    assert!(run.stderr.contains("warning: the message was empty"), "{run:?}");
+}
+
+/// What no server could be sent is found before one is looked for: a message at
+/// fault is not tried again because the server happens to be down.
+#[test]
+fn a_bad_message_is_bad_without_a_server_too() {
+    let (directory, path) = file(b"Subject: x\r\n\r\nnul\0nul\r\n");
+    let to_nobody = |path: &str| {
+        let arguments = ["send", "unix:/nonexistent/lmtp", "--from", "ann@x", "--to", "b@x", path, "--json"];
+        run(&mut support::lmtp(arguments))
+    };
+    assert_eq!(to_nobody(&path).code, Some(65));
+    assert_eq!(to_nobody(directory.path().to_str().unwrap()).code, Some(66));
+    let (_directory, good) = file(b"Subject: x\r\n\r\nfine\r\n");
+    let run = to_nobody(&good);
+    assert_eq!(run.code, Some(75));
+    assert_eq!(run.json()["error"]["kind"], "connect");
 }
 
 #[test]

@@ -55,6 +55,27 @@ fn while_standard_input_has_nothing() {
     assert_eq!(server.seen().content, None, "the end was never sent");
 }
 
+/// Sent to the process and to its group, a signal comes twice: the report is
+/// printed all the same.
+#[test]
+fn twice_at_once() {
+    let server = Server::acting(|peer| {
+        peer.accept_until_data();
+        peer.tell();
+        peer.wait_for_close();
+    });
+    let mut child = send(&server, &["b@x"], &["--json"]).stdin(Stdio::piped()).spawn().unwrap();
+    let pipe = child.stdin.take();
+    server.told.recv_timeout(SOON).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    signal(&child, "TERM");
+    signal(&child, "TERM");
+    let run = Run::of(child.wait_with_output().unwrap());
+    drop(pipe);
+    assert_eq!(run.code, Some(75), "{run:?}");
+    assert_eq!(run.outcomes()[0].0, "unsent");
+}
+
 #[test]
 fn while_probing() {
     let server = Server::acting(|peer| {

@@ -12,7 +12,7 @@ use crate::args::Send;
 
 /// What a message is to say.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Draft<'a> {
+pub(crate) struct Draft<'a> {
     pub(super) args: &'a Send,
     pub(super) body: &'a str,
     /// Where it was written.

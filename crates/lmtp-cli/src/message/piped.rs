@@ -20,7 +20,7 @@ const PART: usize = 64 * 1024;
 const AHEAD: usize = 4;
 /// How long an interruption may go unnoticed. The channel cannot be waited for
 /// together with a signal, and to look ten times a second costs nothing.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What another thread reads from a pipe, a terminal or a device.
 #[derive(Debug)]

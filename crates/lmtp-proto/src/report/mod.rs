@@ -217,7 +217,9 @@ impl fmt::Display for RecipientReport<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path, self.outcome)?;
         match (self.answer, self.outcome) {
-            (Some(Answer { origin: Origin::Local, reply }), _) => write!(f, ": {reply} (not asked)"),
+            (Some(Answer { origin: Origin::Local, reply }), _) => {
+                write!(f, ": {reply} (refused here, the server was not asked)")
+            }
             (Some(Answer { reply, .. }), Outcome::Delivered) => write!(f, ": {reply}"),
             (Some(Answer { reply, .. }), _) => write!(f, ": {reply} (in reply to {})", said_to(self.phase)),
             (None, Outcome::Uncertain) => f.write_str(": the message was handed over, no answer came"),

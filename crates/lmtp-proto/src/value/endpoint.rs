@@ -54,6 +54,8 @@ pub enum Security {
 impl Endpoint {
     /// The port when none is given.
     pub const DEFAULT_PORT: u16 = 24;
+    /// The longest path of a Unix socket, in octets: what Linux takes.
+    pub const MAX_PATH: usize = 107;
 
     /// The Unix socket at a path.
     ///
@@ -82,7 +84,11 @@ impl FromStr for Endpoint {
             return fail(EndpointProblem::ControlCharacter);
         }
         if let Some(path) = text.strip_prefix("unix:") {
-            return if path.is_empty() { fail(EndpointProblem::NoPath) } else { Ok(Self(Inner::Unix(path.into()))) };
+            return match path.len() {
+                0 => fail(EndpointProblem::NoPath),
+                1..=Self::MAX_PATH => Ok(Self(Inner::Unix(path.into()))),
+                _ => fail(EndpointProblem::LongPath),
+            };
         }
         let schemes =
             [("lmtp://", Security::Plain), ("lmtp+starttls://", Security::StartTls), ("lmtps://", Security::Tls)];
@@ -166,6 +172,8 @@ enum EndpointProblem {
     PathAlone,
     #[error("\"unix:\" needs a path behind it")]
     NoPath,
+    #[error("the path of a socket has at most 107 octets")]
+    LongPath,
     #[error("after \"://\" comes a host, and perhaps \":\" and a port; an IPv6 address stands in brackets")]
     Authority,
     #[error("port 25 is SMTP's, and LMTP must not be spoken there (RFC 2033 section 5)")]
@@ -216,6 +224,7 @@ mod tests {
             ("lmtp://user@mx:24", EndpointProblem::Authority),
             ("lmtp://mx:24/path", EndpointProblem::Authority),
             ("unix:/run\n", EndpointProblem::ControlCharacter),
+            (&alloc::format!("unix:{}", "a".repeat(108)), EndpointProblem::LongPath),
         ] {
             assert_eq!(text.parse::<Endpoint>().unwrap_err().problem, problem, "{text:?}");
         }
