@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use lmtp_proto::client::{Config, Pipelining};
 use lmtp_proto::{Envelope, FaultKind, ForwardPath, Outcome};
 use lmtp_testkit::effort::cases;
-use lmtp_testkit::evil::{EvilServer, acts, converse, expected_outcomes, go_on};
+use lmtp_testkit::evil::{Act, EvilServer, acts, converse, expected_outcomes, go_on};
 use lmtp_testkit::memory::{Message, Session};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -50,13 +50,23 @@ prop_compose! {
 #[derive(Debug, Clone)]
 struct Setting {
     recipients: usize,
-    honest_acts: Vec<lmtp_testkit::evil::Act>,
-    any_acts: Vec<lmtp_testkit::evil::Act>,
+    honest_acts: Vec<Act>,
+    any_acts: Vec<Act>,
     pipelining: bool,
     window: usize,
     message: Message,
     piece: usize,
     write: usize,
+}
+
+impl Setting {
+    /// The message of this setting, sent to a server that acts so.
+    fn play(&self, acts: &[Act], message: &Message) -> (Session, EvilServer) {
+        let mut server = EvilServer::new(acts.to_vec(), OFFERS[usize::from(!self.pipelining)]);
+        let mut session = session(self.recipients, self.pipelining, self.window, message.clone());
+        converse(&mut session, &mut server, (self.piece, self.write), lost_here);
+        (session, server)
+    }
 }
 
 /// Invariant 37: wherever the client is dropped, what it could report there is
@@ -80,9 +90,7 @@ proptest! {
     /// R2920-3.1-d, R2920-3.1-f).
     #[test]
     fn an_honest_server_is_understood(setting in setting()) {
-        let mut server = EvilServer::new(setting.honest_acts, OFFERS[usize::from(!setting.pipelining)]);
-        let mut session = session(setting.recipients, setting.pipelining, setting.window, setting.message);
-        converse(&mut session, &mut server, (setting.piece, setting.write), lost_here);
+        let (session, server) = setting.play(&setting.honest_acts, &setting.message);
         let report = session.report.as_ref().expect("a report");
         let expected = expected_outcomes(&server.log, setting.recipients);
         let silent = if server.stored { Outcome::Uncertain } else { Outcome::Unsent };
@@ -100,9 +108,7 @@ proptest! {
     /// A server that does anything: invariants 29 to 32.
     #[test]
     fn an_evil_server_cannot_make_us_lie(setting in setting()) {
-        let mut server = EvilServer::new(setting.any_acts, OFFERS[usize::from(!setting.pipelining)]);
-        let mut session = session(setting.recipients, setting.pipelining, setting.window, setting.message);
-        converse(&mut session, &mut server, (setting.piece, setting.write), lost_here);
+        let (session, server) = setting.play(&setting.any_acts, &setting.message);
         let report = session.report.as_ref().expect("a report");
         prop_assert_eq!(report.recipients().len(), setting.recipients);
         let handed_over = session.sent.windows(5).any(|octets| octets == b"\r\n.\r\n");
@@ -127,15 +133,12 @@ proptest! {
     /// came to: its answers are its own (invariants 11, 33).
     #[test]
     fn the_second_message_has_answers_of_its_own(setting in setting(), second in acts(5, true)) {
-        let mut server = EvilServer::new(setting.honest_acts, OFFERS[usize::from(!setting.pipelining)]);
-        let mut session = session(setting.recipients, setting.pipelining, setting.window, setting.message);
-        let pace = (setting.piece, setting.write);
-        converse(&mut session, &mut server, pace, lost_here);
+        let (mut session, mut server) = setting.play(&setting.honest_acts, &setting.message);
         let alive = session.client.is_ready() && !server.closed;
         server.start_over(second);
         session.deliver(envelope(setting.recipients));
         if session.report.is_none() {
-            go_on(&mut session, &mut server, VecDeque::new(), pace, lost_here);
+            go_on(&mut session, &mut server, VecDeque::new(), (setting.piece, setting.write), lost_here);
         }
         let report = session.report.as_ref().expect("a report");
         let got: Vec<_> = report.recipients().map(|recipient| recipient.outcome()).collect();
@@ -154,11 +157,9 @@ proptest! {
     /// fails and however much of it had left.
     #[test]
     fn a_failing_body_is_never_stored(setting in setting(), place in 0_usize..40) {
-        let mut message = setting.message;
+        let mut message = setting.message.clone();
         message.fails_at = Some(place.min(message.octets.len()));
-        let mut server = EvilServer::new(Vec::new(), OFFERS[usize::from(!setting.pipelining)]);
-        let mut session = session(setting.recipients, setting.pipelining, setting.window, message);
-        converse(&mut session, &mut server, (setting.piece, setting.write), lost_here);
+        let (session, server) = setting.play(&[], &message);
         prop_assert!(!server.stored);
         let report = session.report.expect("a report");
         prop_assert!(report.recipients().all(|recipient| recipient.outcome() == Outcome::Unsent));
@@ -196,9 +197,7 @@ fn evil_comes_in_every_form() {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     for _ in 0..3000 {
         let setting = setting().new_tree(&mut runner).unwrap().current();
-        let mut server = EvilServer::new(setting.any_acts, OFFERS[usize::from(!setting.pipelining)]);
-        let mut session = session(setting.recipients, setting.pipelining, setting.window, setting.message);
-        converse(&mut session, &mut server, (setting.piece, setting.write), lost_here);
+        let (session, _) = setting.play(&setting.any_acts, &setting.message);
         for recipient in session.report.as_ref().unwrap().recipients() {
             *seen.entry(recipient.outcome().to_string()).or_default() += 1;
         }

@@ -19,6 +19,14 @@ fn session(octets: &str) -> Session {
 
 const LHLO_OK: &[u8] = b"250-mx\r\n250 PIPELINING\r\n";
 
+/// The server greets and offers PIPELINING.
+fn greet(session: &mut Session) {
+    for said in [&b"220 mx\r\n"[..], LHLO_OK] {
+        session.run();
+        session.hear(said);
+    }
+}
+
 /// A session that was told to send the content.
 fn amid_content(octets: &str) -> Session {
     let mut session = session(octets);
@@ -235,6 +243,17 @@ fn misuse_changes_nothing() {
     }
     session.run();
     assert_eq!(session.results(), ["user0@example.org delivered final 250"]);
+    assert!(session.client.is_ready());
+    session.client.deliver(envelope(1), Content::UNKNOWN).unwrap();
+    assert!(!session.client.is_ready(), "a message waits already");
+    assert_eq!(session.client.quit(), Err(Misuse::Busy));
+}
+
+#[test]
+fn nothing_follows_quit() {
+    let mut session = Session::idle(Config::default(), Message::new(""));
+    greet(&mut session);
+    session.run();
     session.client.quit().unwrap();
     assert_eq!(session.client.quit(), Err(Misuse::Over));
     assert_eq!(session.client.deliver(envelope(1), Content::UNKNOWN), Err(Misuse::Over));
@@ -268,10 +287,7 @@ fn the_end_leaves_with_the_last_of_the_body() {
 #[test]
 fn a_group_is_never_longer_than_the_window() {
     let mut session = Session::new(Config::default(), envelope(10_000), Message::new(""));
-    session.run();
-    session.hear(b"220 mx\r\n");
-    session.run();
-    session.hear(LHLO_OK);
+    greet(&mut session);
     session.run();
     let lines = |session: &Session| String::from_utf8_lossy(&session.sent).lines().count();
     let mut answered = 1; // LHLO
@@ -370,10 +386,7 @@ fn the_window_counts_octets() {
     let mut config = Config::default();
     config.limits.pipelined_octets = 100;
     let mut session = Session::new(config, envelope(50), Message::new(""));
-    session.run();
-    session.hear(b"220 mx\r\n");
-    session.run();
-    session.hear(LHLO_OK);
+    greet(&mut session);
     session.run();
     let group = session.sent.len() - b"LHLO localhost\r\n".len();
     // The command that goes past the window is the last to leave.
@@ -464,10 +477,7 @@ fn answers_are_bounded() {
     config.limits.answers = 10;
     config.limits.reply_size = 200;
     let mut session = Session::new(config, envelope(50), Message::new(""));
-    session.run();
-    session.hear(b"220 mx\r\n");
-    session.run();
-    session.hear(LHLO_OK);
+    greet(&mut session);
     let mut heard = 0;
     while session.run() == Waiting::ToReceive {
         session.hear(format!("250 {}\r\n", "x".repeat(100)).as_bytes());

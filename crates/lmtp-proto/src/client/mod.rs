@@ -257,10 +257,11 @@ impl Client {
         self.error.as_ref()
     }
 
-    /// Whether another message may be sent: nothing is awaited, nothing was
-    /// heard that should not have been.
+    /// Whether another message may be sent: the report of the last one is taken,
+    /// nothing is awaited, nothing was heard that should not have been.
     pub fn is_ready(&self) -> bool {
-        self.error.is_none() && matches!(self.state, State::Ready | State::NeedsReset) && !self.has_stray_input()
+        let idle = matches!(self.state, State::Ready | State::NeedsReset) && self.transaction.is_none();
+        idle && self.error.is_none() && !self.has_stray_input()
     }
 
     /// What is awaited, or would be next.
