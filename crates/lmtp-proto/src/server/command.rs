@@ -1,0 +1,242 @@
+//! What the client says, and what becomes of it.
+
+use alloc::string::{String, ToString};
+
+use super::params;
+use super::question::{Ask, Open, Pending, Question};
+use super::say::{self, Canned, Said};
+use super::table::{Action, Answer, Input, State};
+use super::{Ending, Error, Event, Require, Server};
+use crate::auth;
+use crate::client::Line;
+use crate::codec::{encode_reply, parse_command};
+use crate::text::Escaped;
+use crate::value::{Command, MailParams, ReversePath, Verb};
+use crate::{RecipientId, TransactionId};
+
+impl Server {
+    /// Takes a line without its CRLF.
+    pub(super) fn hear(&mut self, line: &[u8]) {
+        if self.state == State::Authenticating {
+            self.note(|| Line::Command("***".into()));
+            return self.hear_response(line);
+        }
+        match parse_command(line) {
+            Ok(command) => {
+                self.note(|| Line::Command(command.to_string()));
+                self.command(command);
+            }
+            Err(error) => {
+                self.note(|| Line::Command(shown(line)));
+                // Its octets cannot be told from commands.
+                if error.verb() == Some(Verb::Bdat) {
+                    return self.close(Canned::LOST_IN_CHUNK, Some(Error::LostInChunk));
+                }
+                self.refuse_with(&Said::Reply(error.reply()));
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        let verb = command.verb();
+        let blocked = self.not_yet(verb);
+        if let Command::Bdat { size, last } = command {
+            let offered = self.config.offer.chunking;
+            if let Some(words) = blocked.or((!offered).then_some(Canned::NOT_OFFERED)) {
+                return self.drop_chunk(size, last, words);
+            }
+            let action = self.take_step(Input::Command(Verb::Bdat));
+            return match action {
+                Action::Ask => self.ask_about_content(Pending::Bdat { size, last }),
+                action => self.hear_chunk(action, size, last),
+            };
+        }
+        if let Some(words) = blocked {
+            return self.refuse(words);
+        }
+        match self.take_step(Input::Command(verb)) {
+            Action::Ask => self.consider(command),
+            Action::Serve => self.serve(verb),
+            Action::ReplyAndReset => {
+                self.forget_transaction(Ending::Abandoned);
+                self.say(&Said::Canned(Canned::OK));
+            }
+            Action::Leave => self.close(Canned::BYE, None),
+            Action::LhloFirst => self.refuse(Canned::LHLO_FIRST),
+            _ if verb == Verb::Data && self.state == State::Sender => self.refuse(Canned::NO_RECIPIENTS),
+            _ => self.refuse(Canned::NOT_NOW),
+        }
+    }
+
+    /// What a client that must do something else first is told.
+    fn not_yet(&self, verb: Verb) -> Option<Canned> {
+        match (self.config.require, verb) {
+            (_, Verb::Lhlo | Verb::Noop | Verb::Rset | Verb::Quit | Verb::StartTls) => None,
+            (Require::Tls, _) if !self.session.secured => Some(Canned::TLS_FIRST),
+            (Require::Auth, verb) if self.session.identity.is_none() && verb != Verb::Auth => Some(Canned::AUTH_FIRST),
+            _ => None,
+        }
+    }
+
+    fn serve(&mut self, verb: Verb) {
+        match verb {
+            Verb::Help => self.say(&Said::Canned(Canned::HELP)),
+            // Whom there is to be told is the business of RCPT (RFC 5321 section 7.3).
+            Verb::Vrfy => self.say(&Said::Canned(Canned::CANNOT_VERIFY)),
+            Verb::Expn => self.refuse(Canned::NO_LISTS),
+            _ => self.say(&Said::Canned(Canned::OK)),
+        }
+    }
+
+    /// Decides what can be decided here, and asks for the rest.
+    fn consider(&mut self, command: Command) {
+        match command {
+            Command::Lhlo(name) => self.ask(Ask::Lhlo(name.clone()), Pending::Lhlo(name)),
+            Command::Mail(from, params) => self.consider_mail(from, params),
+            Command::Rcpt(to, params) => {
+                let Some((id, utf8)) = self.transaction.as_ref().map(|open| (open.id, open.utf8)) else { return };
+                if let Err(words) = params::rcpt(&to, &params, &self.config.offer, utf8) {
+                    return self.refuse(words);
+                }
+                match u32::try_from(self.verdicts.len()) {
+                    Ok(place) if self.verdicts.len() < self.config.limits.recipients => {
+                        self.ask(Ask::Rcpt(id, RecipientId(place), to, params), Pending::Rcpt);
+                    }
+                    _ => self.say(&Said::Canned(Canned::TOO_MANY_RECIPIENTS)),
+                }
+            }
+            Command::Data if self.transaction.as_ref().is_some_and(|open| open.binary) => {
+                self.refuse(Canned::BINARY_NEEDS_BDAT);
+            }
+            Command::Data => self.ask_about_content(Pending::Data),
+            Command::StartTls => self.consider_tls(),
+            Command::Auth(mechanism, initial) => {
+                let mut offered = self.config.offer.mechanisms(self.session.secured).peekable();
+                let refusal = match offered.peek() {
+                    None => Some(Canned::NOT_OFFERED),
+                    Some(_) if self.session.identity.is_some() => Some(Canned::ALREADY_AUTHENTICATED),
+                    Some(_) if !offered.any(|name| *name == mechanism) => Some(Canned::NO_MECHANISM),
+                    Some(_) => None,
+                };
+                match refusal {
+                    Some(words) => self.refuse(words),
+                    None => self.ask(Ask::Auth(mechanism, initial), Pending::Auth),
+                }
+            }
+            Command::Xclient(_) if self.config.offer.xclient.is_empty() => self.refuse(Canned::NOT_TRUSTED),
+            Command::Xclient(attributes) => self.ask(Ask::Xclient(attributes), Pending::Xclient),
+            Command::Xforward(_) if self.config.offer.xforward.is_empty() => self.refuse(Canned::NOT_TRUSTED),
+            Command::Xforward(attributes) => self.ask(Ask::Xforward(attributes), Pending::Xforward),
+            Command::Trace(name) if self.config.offer.trace => {
+                self.events.push_back(Event::Trace(name.as_str().into()));
+                self.take_step(Input::Answer(Verb::Trace, Answer::Yes));
+                self.say(&Said::Canned(Canned::OK));
+            }
+            _ => self.refuse(Canned::NOT_OFFERED),
+        }
+    }
+
+    fn consider_mail(&mut self, from: ReversePath, params: MailParams) {
+        let TransactionId(number) = self.next_transaction;
+        let most = self.config.limits.transactions.and_then(|most| u64::try_from(most).ok());
+        if most.is_some_and(|most| number >= most) {
+            return self.close(Canned::TOO_MANY_MESSAGES, None);
+        }
+        self.next_transaction = TransactionId(number.saturating_add(1));
+        let checked = params::mail(&from, &params, &self.config.offer, &self.config.limits, self.session.secured);
+        if let Err(words) = checked {
+            return self.refuse(words);
+        }
+        let binary = params.body == Some(crate::value::BodyType::BinaryMime);
+        let pending = Pending::Mail { binary, utf8: params.smtputf8 };
+        self.ask(Ask::Mail(TransactionId(number), from, params), pending);
+    }
+
+    fn consider_tls(&mut self) {
+        if self.session.secured {
+            self.refuse(Canned::ALREADY_SECURED);
+        } else if !self.config.offer.starttls {
+            self.refuse(Canned::NOT_OFFERED);
+        } else if !self.input.is_empty() {
+            // Whoever put it there may not be the client (RFC 3207 section 6).
+            self.close(Canned::STRAY_BEFORE_TLS, Some(Error::ClearOctets));
+        } else {
+            self.take_step(Input::Answer(Verb::StartTls, Answer::Yes));
+            self.say(&Said::Canned(Canned::START_TLS));
+        }
+    }
+
+    fn hear_response(&mut self, line: &[u8]) {
+        if line == b"*" {
+            self.take_step(Input::Answer(Verb::Auth, Answer::No));
+            return self.refuse(Canned::AUTH_ABORTED);
+        }
+        match auth::decode_line(line) {
+            Ok(response) => self.ask(Ask::AuthResponse(response.into()), Pending::Auth),
+            Err(_) => {
+                self.take_step(Input::Answer(Verb::Auth, Answer::No));
+                self.refuse(Canned::BAD_BASE64);
+            }
+        }
+    }
+
+    fn ask_about_content(&mut self, pending: Pending) {
+        if let Some(id) = self.transaction.as_ref().map(|transaction| transaction.id) {
+            self.ask(Ask::Data(id), pending);
+        }
+    }
+
+    pub(super) fn ask(&mut self, ask: Ask, pending: Pending) {
+        let number = self.questions;
+        self.questions = number.saturating_add(1);
+        self.open = Some(Open { number, pending });
+        self.events.push_back(Event::Question(Question::new(number, ask)));
+    }
+
+    /// Refuses a command that is nonsense, and the client after too much of it.
+    pub(super) fn refuse(&mut self, words: Canned) {
+        self.refuse_with(&Said::Canned(words));
+    }
+
+    fn refuse_with(&mut self, words: &Said) {
+        self.errors = self.errors.saturating_add(1);
+        if self.errors > self.config.limits.errors {
+            return self.close(Canned::TOO_MANY_ERRORS, Some(Error::TooManyErrors));
+        }
+        self.say(words);
+    }
+
+    /// Appends a reply to what is on its way to the client.
+    pub(super) fn say(&mut self, said: &Said) {
+        if self.write_closed {
+            return;
+        }
+        match said {
+            Said::Canned(canned) => {
+                canned.write(&mut self.queue);
+                self.note(|| Line::Reply(canned.reply()));
+            }
+            Said::Reply(reply) => {
+                let utf8 = self.transaction.as_ref().is_some_and(|transaction| transaction.utf8);
+                let reply = say::fit(reply, utf8);
+                encode_reply(&reply, &mut self.queue);
+                self.note(|| Line::Reply(reply));
+            }
+        }
+    }
+
+    pub(super) fn note(&mut self, line: impl FnOnce() -> Line) {
+        if self.config.transcript {
+            self.events.push_back(Event::Line(line()));
+        }
+    }
+}
+
+/// A line that is no command, as it may be shown: what follows AUTH is nobody's
+/// business, even if it is nonsense.
+fn shown(line: &[u8]) -> String {
+    match line.get(..4) {
+        Some(word) if word.eq_ignore_ascii_case(b"AUTH") => "AUTH ***".into(),
+        _ => Escaped(line).to_string(),
+    }
+}

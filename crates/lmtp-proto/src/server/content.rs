@@ -1,0 +1,181 @@
+//! The content, as it comes in behind DATA and BDAT.
+
+use super::say::{Canned, Said};
+use super::table::{Action, Answer, Input, State};
+use super::transaction::Body;
+use super::{Error, Event, Server};
+use crate::Piece;
+
+/// A chunk whose octets are being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Chunk {
+    /// Octets still to come.
+    pub(super) left: u64,
+    /// Whether BDAT said LAST.
+    pub(super) last: bool,
+    /// What is said instead of taking it.
+    pub(super) dropped: Option<Canned>,
+}
+
+impl Server {
+    /// Takes the next piece of what follows DATA; `false` if more must be read.
+    pub(super) fn take_content(&mut self) -> bool {
+        let limit = self.config.limits.message_size;
+        let Some(transaction) = &mut self.transaction else { return false };
+        let Body::Stuffed(unstuffer) = &mut transaction.body else { return false };
+        let before = self.input.len();
+        let piece = unstuffer.next(&mut self.input);
+        let taken = before.saturating_sub(self.input.len());
+        let too_large = unstuffer.received() > limit;
+        let problem = unstuffer.problem().is_some();
+        match piece {
+            Some(Piece::Content(octets)) if transaction.refused.is_none() && !too_large => {
+                self.events.push_back(Event::Content(transaction.id, octets));
+            }
+            Some(Piece::End) => {
+                self.refuse_for(too_large, problem);
+                self.take_step(Input::EndOfData);
+                self.conclude();
+                return true;
+            }
+            _ => {}
+        }
+        self.refuse_for(too_large, problem);
+        self.drain(taken);
+        piece.is_some() || self.state == State::Over
+    }
+
+    fn refuse_for(&mut self, too_large: bool, problem: bool) {
+        if problem {
+            self.refuse_message(Canned::BARE_NEWLINE.reply());
+        } else if too_large {
+            self.refuse_message(Canned::TOO_LARGE.reply());
+        }
+    }
+
+    /// Begins to read a chunk that was refused before it came, or that answers
+    /// nothing.
+    pub(super) fn drop_chunk(&mut self, left: u64, last: bool, words: Canned) {
+        self.chunk = Some(Chunk { left, last, dropped: Some(words) });
+    }
+
+    /// Begins to read a chunk of the message.
+    pub(super) fn begin_chunk(&mut self, left: u64, last: bool) {
+        let limit = self.config.limits.message_size;
+        let read = self.content_read();
+        if read.saturating_add(left) > limit {
+            self.refuse_message(Canned::TOO_LARGE.reply());
+        }
+        self.chunk = Some(Chunk { left, last, dropped: None });
+    }
+
+    /// Takes what is there of a chunk; `false` if more must be read.
+    pub(super) fn take_chunk(&mut self) -> bool {
+        let Some(chunk) = &mut self.chunk else { return false };
+        if chunk.left == 0 {
+            let chunk = *chunk;
+            self.chunk = None;
+            self.end_chunk(chunk);
+            return true;
+        }
+        let length = usize::try_from(chunk.left).unwrap_or(usize::MAX).min(self.input.len());
+        if length == 0 {
+            return false;
+        }
+        let octets = self.input.split_to(length).freeze();
+        chunk.left = chunk.left.saturating_sub(length as u64);
+        let kept = chunk.dropped.is_none();
+        let mut problem = false;
+        if let Some(transaction) = self.transaction.as_mut().filter(|_| kept)
+            && let Body::Chunked(read, scan) = &mut transaction.body
+        {
+            *read = read.saturating_add(length as u64);
+            if transaction.refused.is_none() {
+                problem = !transaction.binary && scan.push(&octets).is_err();
+                if !problem {
+                    self.events.push_back(Event::Content(transaction.id, octets));
+                }
+            }
+        }
+        if problem {
+            self.refuse_message(Canned::BARE_NEWLINE.reply());
+        }
+        self.drain(length);
+        true
+    }
+
+    /// All octets of a chunk have been read.
+    fn end_chunk(&mut self, chunk: Chunk) {
+        match chunk.dropped {
+            // Of a transaction: its last chunk is answered for each recipient,
+            // of whom there may be none (RFC 2033 section 4.3).
+            Some(_) if chunk.last && self.state == State::BrokenChunks => self.end_last_chunk(),
+            Some(words) => self.refuse(words),
+            None if chunk.last => self.end_last_chunk(),
+            None => {
+                let refused = self.transaction.as_ref().and_then(|transaction| transaction.refused.clone());
+                let answer = if refused.is_some() { Answer::No } else { Answer::Yes };
+                self.take_step(Input::Chunk(answer));
+                self.say(&refused.map_or(Said::Canned(Canned::CHUNK), Said::Reply));
+            }
+        }
+    }
+
+    fn end_last_chunk(&mut self) {
+        // A CR at the very end is alone.
+        if let Some(transaction) = &self.transaction
+            && let Body::Chunked(_, scan) = &transaction.body
+            && !transaction.binary
+            && scan.clone().finish().is_err()
+        {
+            self.refuse_message(Canned::BARE_NEWLINE.reply());
+        }
+        self.take_step(Input::LastChunk);
+        self.conclude();
+    }
+
+    /// The end of the message was read: each accepted recipient is due a reply.
+    fn conclude(&mut self) {
+        let Some(transaction) = &self.transaction else { return };
+        match &transaction.refused {
+            Some(reply) => self.verdicts.overrule(reply),
+            None => self.events.push_back(Event::End(transaction.id)),
+        }
+        self.release();
+    }
+
+    /// Counts what is read of what was refused, up to a bound.
+    fn drain(&mut self, octets: usize) {
+        let stray = self.chunk.is_some_and(|chunk| chunk.dropped.is_some());
+        let total = match &mut self.transaction {
+            Some(transaction) if stray || transaction.refused.is_some() => &mut transaction.drained,
+            None if stray => &mut self.drained,
+            _ => return,
+        };
+        *total = total.saturating_add(octets as u64);
+        if *total > self.config.limits.drained {
+            self.close(Canned::TOO_MUCH, Some(Error::TooMuch));
+        }
+    }
+
+    /// Octets of content read so far, as far as the pace of the client goes.
+    pub(super) fn content_read(&self) -> u64 {
+        match self.transaction.as_ref().map(|transaction| (&transaction.body, transaction.drained)) {
+            Some((Body::Stuffed(unstuffer), _)) => unstuffer.received(),
+            Some((Body::Chunked(read, _), drained)) => read.saturating_add(drained),
+            Some((Body::None, drained)) => drained,
+            None => self.drained,
+        }
+    }
+
+    /// What the table says of a BDAT.
+    pub(super) fn hear_chunk(&mut self, action: Action, size: u64, last: bool) {
+        match action {
+            Action::TakeChunk => self.begin_chunk(size, last),
+            _ => {
+                self.refuse_message(Canned::CHUNK_LOST.reply());
+                self.drop_chunk(size, last, Canned::CHUNK_LOST);
+            }
+        }
+    }
+}

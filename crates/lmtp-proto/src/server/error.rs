@@ -1,0 +1,33 @@
+//! What ends a session before its time.
+
+/// Why a session did not end as it should. Whatever can be said to the client
+/// has been said, and is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The client went away in the middle of something.
+    #[error("the client closed the connection before it was done")]
+    Closed,
+    /// The client took too long.
+    #[error("the client took too long")]
+    TimedOut,
+    /// The client says nothing but nonsense.
+    #[error("the client made too many errors")]
+    TooManyErrors,
+    /// The client goes on with what was refused.
+    #[error("the client goes on sending what was refused")]
+    TooMuch,
+    /// The client sent octets in clear where TLS was to begin: they may be
+    /// anybody's (RFC 3207 section 6).
+    #[error("there were octets in clear behind STARTTLS")]
+    ClearOctets,
+    /// Where a chunk ends cannot be told.
+    #[error("the client's BDAT cannot be understood")]
+    LostInChunk,
+}
+
+/// An answer that came too late, or the second for the same: nothing has
+/// changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("that has been answered already, or is no longer asked")]
+pub struct Stale;

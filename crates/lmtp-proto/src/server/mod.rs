@@ -1,0 +1,410 @@
+//! The server: one session with an LMTP client.
+//!
+//! [`Server`] holds the session's whole state. What may be said when is in the
+//! [table]; which reply answers which recipient is in a list of its own; the
+//! rest is here.
+//!
+//! ```
+//! # use lmtp_proto::*;
+//! # use lmtp_proto::bytes::Buf;
+//! # use lmtp_proto::server::{Ask, Config, Event, Server};
+//! let mut server = Server::new(Config::default());
+//! // The first thing that is asked is whether to serve this client at all:
+//! let Output::Event(Event::Question(question)) = server.poll_output(Instant::ORIGIN)? else { panic!() };
+//! assert_eq!(question.ask(), &Ask::Connect);
+//! server.accept(question)?;
+//! assert_eq!(server.poll_output(Instant::ORIGIN)?, Output::Transmit);
+//! assert_eq!(server.transmit().chunk(), b"220 localhost LMTP ready\r\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod answer;
+mod command;
+mod config;
+mod content;
+mod error;
+mod event;
+mod lines;
+mod params;
+mod question;
+mod say;
+pub mod table;
+mod transaction;
+mod verdicts;
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use bytes::BytesMut;
+
+use self::content::Chunk;
+use self::lines::{CommandLines, Found};
+use self::question::{Open, Pending};
+use self::say::{Canned, Said};
+use self::table::{Action, Answer, Input, State, step};
+use self::transaction::Transaction;
+use self::verdicts::Verdicts;
+use crate::auth::Identity;
+use crate::deadline::Deadline;
+use crate::value::{LhloName, Reply};
+use crate::{Instant, Machine, Output, RecipientId, SendQueue, TransactionId};
+
+pub use config::{BareNewlines, Config, Offer, Require};
+pub use error::{Error, Stale};
+pub use event::{Ending, Event};
+pub use question::{Ask, Question};
+
+/// Room reserved for each read between commands.
+const INPUT_ROOM: usize = 2048;
+/// Room reserved for each read within content.
+const CONTENT_ROOM: usize = 64 * 1024;
+/// Replies wait up to this size before the client has to read some.
+const QUEUE: usize = 64 * 1024;
+
+/// What the machine waits for; the number tells one wait from the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// A command, or a line of an AUTH exchange.
+    Command(u64),
+    /// A block of content.
+    Block(u64),
+    /// The application's answer to a question.
+    Handler(u64),
+    /// The application's next verdict.
+    Verdict(usize),
+    /// The client, to read what is queued.
+    Write(u64),
+}
+
+/// What is known of the client, apart from any transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Session {
+    lhlo: Option<LhloName>,
+    secured: bool,
+    identity: Option<Identity>,
+}
+
+/// One session with an LMTP client, from greeting to QUIT, as a [`Machine`].
+///
+/// The application answers each [`Event::Question`], takes the content, and
+/// gives a [`verdict`](Self::verdict) on each accepted recipient at
+/// [`Event::End`]. Whatever it does, or fails to do, the client gets exactly one
+/// reply for each command and each accepted recipient, in order.
+#[derive(Debug)]
+pub struct Server {
+    config: Arc<Config>,
+    state: State,
+    session: Session,
+    transaction: Option<Transaction>,
+    verdicts: Verdicts,
+    /// The chunk whose octets are being read.
+    chunk: Option<Chunk>,
+    next_transaction: TransactionId,
+    lines: CommandLines,
+    input: BytesMut,
+    queue: SendQueue,
+    events: VecDeque<Event>,
+    /// The question that stops all reading.
+    open: Option<Open>,
+    questions: u64,
+    deadline: Deadline<Wait>,
+    /// Lines read, replies flushed: tell one wait from the next.
+    commands: u64,
+    flushes: u64,
+    /// Commands that were nonsense.
+    errors: usize,
+    shutting_down: bool,
+    eof: bool,
+    write_closed: bool,
+    error: Option<Error>,
+}
+
+impl Server {
+    /// A server on a new connection.
+    pub fn new(config: impl Into<Arc<Config>>) -> Self {
+        let config = config.into();
+        let mut server = Self {
+            state: State::Connected,
+            session: Session { secured: config.secured, ..Session::default() },
+            transaction: None,
+            verdicts: Verdicts::default(),
+            chunk: None,
+            next_transaction: TransactionId::default(),
+            lines: CommandLines::default(),
+            input: BytesMut::new(),
+            queue: SendQueue::new(),
+            events: VecDeque::new(),
+            open: None,
+            questions: 0,
+            deadline: Deadline::default(),
+            commands: 0,
+            flushes: 0,
+            errors: 0,
+            shutting_down: false,
+            eof: false,
+            write_closed: false,
+            error: None,
+            config,
+        };
+        server.ask(Ask::Connect, Pending::Connect);
+        server
+    }
+
+    /// Gives the verdict on one recipient of a message: 2yz takes the
+    /// responsibility for it (RFC 2033 section 4.2), 4yz and 5yz do not.
+    ///
+    /// In any order, once the content was asked for; it leaves when the content
+    /// is whole and the recipients before have theirs. A reply of another class,
+    /// and a 421, are taken for 451: the client counts on one reply for each.
+    ///
+    /// # Errors
+    ///
+    /// That recipient has its verdict already, or the transaction is over.
+    pub fn verdict(&mut self, transaction: TransactionId, recipient: RecipientId, reply: Reply) -> Result<(), Stale> {
+        let open = self.transaction.as_ref().is_some_and(|open| open.id == transaction && open.refused.is_none());
+        let reply = if verdicts::is_verdict(&reply) { reply } else { Canned::INTERNAL.reply() };
+        if !(open && self.verdicts.give(recipient, reply)) {
+            return Err(Stale);
+        }
+        if self.state == State::Finals {
+            self.release();
+        }
+        Ok(())
+    }
+
+    /// Gives up on the application, which has failed or is gone: the open
+    /// question and every verdict that is missing are answered 451.
+    pub fn give_up(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.decide(open.pending, &Said::Canned(Canned::INTERNAL));
+        } else if self.transaction.as_ref().is_some_and(|transaction| transaction.refused.is_none()) {
+            self.verdicts.fill(&Canned::INTERNAL.reply());
+            match self.state {
+                State::Finals => self.release(),
+                // The content is read to its end, for nobody.
+                _ => self.refuse_message(Canned::INTERNAL.reply()),
+            }
+        }
+    }
+
+    /// Ends the session at the next safe place with 421 (RFC 5321 section 3.8):
+    /// a message whose content is on its way is still taken and answered.
+    pub fn shut_down(&mut self) {
+        self.shutting_down = true;
+    }
+
+    /// Where the session stands.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Who the client says it is, once LHLO is accepted.
+    pub fn client_name(&self) -> Option<&LhloName> {
+        self.session.lhlo.as_ref()
+    }
+
+    /// Who the client has proved to be.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.session.identity.as_ref()
+    }
+
+    /// Whether the stream is encrypted.
+    pub fn is_secured(&self) -> bool {
+        self.session.secured
+    }
+
+    /// What ended the session, if it did not end as it should.
+    pub fn error(&self) -> Option<&Error> {
+        self.error.as_ref()
+    }
+
+    /// Takes a step of the table.
+    fn take_step(&mut self, input: Input) -> Action {
+        let (next, action) = step(self.state, input);
+        debug_assert!(action != Action::Impossible, "{input:?} in {:?}", self.state);
+        self.state = next;
+        action
+    }
+
+    /// Releases the verdicts that are known, in order.
+    fn release(&mut self) {
+        while let Some(reply) = self.verdicts.release() {
+            self.say(&Said::Reply(reply));
+        }
+        if self.verdicts.all_released() {
+            self.take_step(Input::Answered);
+            self.forget_transaction(Ending::Answered);
+        }
+    }
+
+    /// The session is over, after these last words.
+    fn close(&mut self, words: Canned, error: Option<Error>) {
+        self.say(&Said::Canned(words));
+        self.end(error);
+    }
+
+    /// The session is over.
+    fn end(&mut self, error: Option<Error>) {
+        let whole = self.state == State::Finals;
+        self.forget_transaction(if whole { Ending::Unheard } else { Ending::Abandoned });
+        (self.state, self.open, self.chunk) = (State::Over, None, None);
+        self.input = BytesMut::new();
+        self.error = self.error.take().or(error);
+    }
+
+    fn next_output(&mut self) -> Result<Output<Event>, Error> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(Output::Event(event));
+            }
+            let flushed = self.queue.is_empty() || self.write_closed;
+            match self.state {
+                State::Over if !flushed => return Ok(Output::Transmit),
+                State::Over => return self.error.clone().map_or(Ok(Output::Closed), Err),
+                State::Securing if !self.input.is_empty() => self.end(Some(Error::ClearOctets)),
+                State::Securing => return Ok(if flushed { Output::StartTls } else { Output::Transmit }),
+                _ if self.write_closed => self.end(Some(Error::Closed)),
+                _ if self.queue.len() < QUEUE && self.advance() => {}
+                _ if !flushed => return Ok(Output::Transmit),
+                _ if self.is_waiting_for_application() => {
+                    let full = self.eof || self.input.len() >= self.config.limits.backlog;
+                    return Ok(if full { Output::Wait } else { Output::Receive });
+                }
+                _ if self.eof => self.end(self.has_unfinished_business().then_some(Error::Closed)),
+                _ => return Ok(Output::Receive),
+            }
+        }
+    }
+
+    /// Goes one step on with what was read; `false` if more must be read, or the
+    /// application has the word.
+    fn advance(&mut self) -> bool {
+        if self.is_waiting_for_application() {
+            return false;
+        }
+        if self.chunk.is_some() {
+            return self.take_chunk();
+        }
+        if self.state == State::Content {
+            return self.take_content();
+        }
+        if self.shutting_down {
+            self.close(Canned::SHUTTING_DOWN, None);
+            return true;
+        }
+        let limit = match self.state {
+            State::Authenticating => self.config.limits.auth_line,
+            _ => self.config.limits.command_line,
+        };
+        match self.lines.find(&mut self.input, limit) {
+            Found::Nothing => return false,
+            Found::Line(length) => {
+                let line = CommandLines::take(&mut self.input, length);
+                self.commands = self.commands.saturating_add(1);
+                self.hear(&line);
+            }
+            Found::TooLong => self.refuse(Canned::LINE_TOO_LONG),
+            Found::BareOctet => self.refuse(Canned::BARE_OCTET),
+        }
+        true
+    }
+
+    fn is_waiting_for_application(&self) -> bool {
+        self.open.is_some() || self.state == State::Finals
+    }
+
+    /// Whether a client that goes now goes too early.
+    fn has_unfinished_business(&self) -> bool {
+        self.transaction.is_some() || !self.input.is_empty() || self.state == State::Authenticating
+    }
+
+    fn is_reading_content(&self) -> bool {
+        self.state == State::Content || self.chunk.is_some()
+    }
+
+    /// The wait that an output is part of, and how long it may take.
+    fn wait(&self, output: &Output<Event>) -> (Wait, Duration) {
+        let timeouts = &self.config.timeouts;
+        match (output, &self.open) {
+            (Output::Transmit, None) => (Wait::Write(self.flushes), timeouts.command),
+            (_, Some(open)) => (Wait::Handler(open.number), timeouts.handler),
+            _ if self.state == State::Finals => (Wait::Verdict(self.verdicts.released()), timeouts.verdict),
+            _ if self.is_reading_content() => {
+                let seconds = timeouts.body.as_secs().max(1);
+                let block = self.config.limits.data_rate.saturating_mul(seconds).max(1);
+                (Wait::Block(self.content_read().checked_div(block).unwrap_or_default()), timeouts.body)
+            }
+            _ => (Wait::Command(self.commands), timeouts.command),
+        }
+    }
+}
+
+impl Machine for Server {
+    type Event = Event;
+    type Error = Error;
+
+    fn poll_output(&mut self, now: Instant) -> Result<Output<Event>, Error> {
+        self.deadline.resume(now);
+        let output = self.next_output()?;
+        if self.queue.is_empty() {
+            self.flushes = self.flushes.saturating_add(1);
+        }
+        match output {
+            Output::Event(_) => self.deadline.pause(now),
+            _ => self.deadline.arm(Some(self.wait(&output)), now),
+        }
+        Ok(output)
+    }
+
+    fn transmit(&mut self) -> &mut SendQueue {
+        &mut self.queue
+    }
+
+    fn input(&mut self) -> &mut BytesMut {
+        let content = self.is_reading_content();
+        // What a message needed is given back between messages.
+        if !content && self.input.is_empty() && self.input.capacity() > CONTENT_ROOM / 2 {
+            self.input = BytesMut::new();
+        }
+        self.input.reserve(if content { CONTENT_ROOM } else { INPUT_ROOM });
+        &mut self.input
+    }
+
+    fn handle_eof(&mut self) {
+        self.eof = true;
+    }
+
+    fn handle_write_closed(&mut self) {
+        self.write_closed = true;
+        self.queue.clear();
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        match self.deadline.passed(now) {
+            None => {}
+            Some(Wait::Handler(_) | Wait::Verdict(_)) => self.give_up(),
+            Some(Wait::Command(_) | Wait::Block(_)) => self.close(Canned::TIMED_OUT, Some(Error::TimedOut)),
+            Some(Wait::Write(_)) => {
+                self.queue.clear();
+                self.end(Some(Error::TimedOut));
+            }
+        }
+    }
+
+    /// All that was known of the client is forgotten (RFC 3207 section 4.2).
+    fn handle_tls(&mut self) {
+        if self.state == State::Securing && self.input.is_empty() {
+            self.take_step(Input::Secured);
+            self.session = Session { secured: true, ..Session::default() };
+        } else if self.state == State::Securing {
+            self.end(Some(Error::ClearOctets));
+        } else if self.state == State::Connected {
+            self.session.secured = true;
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline.at()
+    }
+}

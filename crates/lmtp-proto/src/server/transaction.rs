@@ -1,0 +1,68 @@
+//! One message on its way in.
+
+use super::{BareNewlines, Ending, Event, Server};
+use crate::value::Reply;
+use crate::{LineEndings, Scan, TransactionId, Unstuffer};
+
+/// What is known of the transaction from its MAIL on.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    pub(super) id: TransactionId,
+    /// MAIL said BODY=BINARYMIME.
+    pub(super) binary: bool,
+    /// MAIL said SMTPUTF8: replies may hold UTF-8.
+    pub(super) utf8: bool,
+    pub(super) body: Body,
+    /// The refusal that stands for every recipient: what is still read is
+    /// dropped.
+    pub(super) refused: Option<Reply>,
+    /// Octets read of what was refused.
+    pub(super) drained: u64,
+}
+
+/// How the content comes in.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// Not yet.
+    None,
+    /// Behind DATA.
+    Stuffed(Unstuffer),
+    /// In chunks: octets so far, and the look at them.
+    Chunked(u64, Scan),
+}
+
+impl Body {
+    pub(super) fn stuffed(newlines: BareNewlines) -> Self {
+        Self::Stuffed(Unstuffer::new(newlines))
+    }
+
+    pub(super) fn chunked() -> Self {
+        Self::Chunked(0, Scan::new(LineEndings::Reject))
+    }
+}
+
+impl Server {
+    /// Every recipient of the message will get this refusal, once the content
+    /// has been read to its end. The application hears it now.
+    pub(super) fn refuse_message(&mut self, reply: Reply) {
+        let Some(transaction) = self.transaction.as_mut().filter(|transaction| transaction.refused.is_none()) else {
+            return;
+        };
+        transaction.refused = Some(reply.clone());
+        if let Body::Stuffed(unstuffer) = &mut transaction.body {
+            unstuffer.discard();
+        }
+        self.events.push_back(Event::Over(transaction.id, Ending::Refused(reply)));
+    }
+
+    /// The transaction is over, whatever its state: nothing of it is left.
+    pub(super) fn forget_transaction(&mut self, ending: Ending) {
+        self.verdicts.clear();
+        // Of a refusal the application has heard.
+        if let Some(transaction) = self.transaction.take()
+            && transaction.refused.is_none()
+        {
+            self.events.push_back(Event::Over(transaction.id, ending));
+        }
+    }
+}
