@@ -21,6 +21,7 @@ pub mod auth;
 pub mod client;
 mod codec;
 mod data;
+mod deadline;
 mod error;
 mod limits;
 mod lines;
@@ -30,6 +31,7 @@ mod report;
 mod text;
 mod time;
 mod timeouts;
+pub mod server;
 pub mod value;
 
 pub use bytes;

@@ -1,7 +1,7 @@
 //! How much a peer may ask of us.
 
 /// Upper bounds for what a peer sends and for what is sent ahead of its
-/// answers. Sizes are in octets and count line ends.
+/// answers, for both sides in one place. Sizes are in octets and count line ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -21,11 +21,53 @@ pub struct Limits {
     pub pipelined_commands: usize,
     /// Octets of those commands: 16384 by default.
     pub pipelined_octets: usize,
+    /// One command line: 4096 by default. RFC 5321 section 4.5.3.1.4 asks for
+    /// 512, and its extensions for more; RCPT with DSN takes 1036 (RFC 3461
+    /// section 5.4).
+    pub command_line: usize,
+    /// One line of an AUTH exchange: 12288 by default (RFC 4954 section 4).
+    pub auth_line: usize,
+    /// Accepted recipients of one message: 1000 by default, and never less than
+    /// 100 without need (RFC 5321 section 4.5.3.1.8). Beyond, 452 4.5.3.
+    pub recipients: usize,
+    /// Octets of one message, announced with SIZE: 64 MiB by default. Beyond,
+    /// 552 5.3.4.
+    pub message_size: u64,
+    /// Octets of content that are read and dropped, once it is refused: 128 MiB
+    /// by default. Beyond, the connection is closed.
+    pub drained: u64,
+    /// Messages on one connection, announced as MAILMAX (RFC 9422): no limit by
+    /// default.
+    pub transactions: Option<usize>,
+    /// Commands that are refused for what they are, not for what they ask: 20 by
+    /// default. Beyond, 421.
+    pub errors: usize,
+    /// Octets a second that content has to come in at, on an average over
+    /// [`Timeouts::body`](crate::Timeouts::body): 100 by default.
+    pub data_rate: u64,
+    /// Octets that a client may send ahead while the application thinks: 65536 by
+    /// default.
+    pub backlog: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { reply_line: 4096, reply_size: 65_536, answers: 1024, pipelined_commands: 256, pipelined_octets: 16_384 }
+        Self {
+            reply_line: 4096,
+            reply_size: 65_536,
+            answers: 1024,
+            pipelined_commands: 256,
+            pipelined_octets: 16_384,
+            command_line: 4096,
+            auth_line: 12_288,
+            recipients: 1000,
+            message_size: 64 << 20,
+            drained: 128 << 20,
+            transactions: None,
+            errors: 20,
+            data_rate: 100,
+            backlog: 65_536,
+        }
     }
 }
 

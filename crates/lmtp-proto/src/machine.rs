@@ -41,7 +41,7 @@ use crate::{Instant, SendQueue};
 ///             Output::Receive if answer.is_empty() => machine.handle_eof(),
 ///             Output::Receive => machine.input().extend(answer.drain(..)),
 ///             Output::StartTls => machine.handle_tls(), // after wrapping the stream
-///             Output::Closed => return Ok(None),
+///             Output::Closed | Output::Wait => return Ok(None),
 ///         }
 ///     }
 /// }
@@ -104,4 +104,8 @@ pub enum Output<E> {
     StartTls,
     /// Close the stream; there is nothing left to say.
     Closed,
+    /// Wait until the application has done its part, or for
+    /// [`poll_timeout`](Machine::poll_timeout): there is no room to read more.
+    /// Only a server says so.
+    Wait,
 }

@@ -24,12 +24,20 @@ pub struct Timeouts {
     pub rcpt: Duration,
     /// The reply to DATA.
     pub data: Duration,
-    /// Each block of content (64 KiB) to leave.
+    /// Each block of content (64 KiB) to leave; for a server, to come in.
     pub body: Duration,
     /// Each recipient's final reply.
     pub final_reply: Duration,
     /// The reply to QUIT.
     pub quit: Duration,
+    /// Server: the next command, and the client's reading of a reply.
+    pub command: Duration,
+    /// Server: the application's answer to a question. Shorter than what clients
+    /// wait for the reply that it becomes.
+    pub handler: Duration,
+    /// Server: the application's next verdict, shorter than what clients wait for
+    /// a final reply.
+    pub verdict: Duration,
 }
 
 const fn minutes(n: u64) -> Duration {
@@ -48,6 +56,9 @@ impl Default for Timeouts {
             body: minutes(3),
             final_reply: minutes(10),
             quit: minutes(5),
+            command: minutes(5),
+            handler: minutes(4),
+            verdict: minutes(9),
         }
     }
 }
@@ -72,6 +83,9 @@ impl Timeouts {
             body: each,
             final_reply: each,
             quit: each,
+            command: each,
+            handler: each,
+            verdict: each,
         }
     }
 

@@ -5,11 +5,13 @@
 
 #![allow(clippy::missing_panics_doc)]
 
+pub mod conversation;
 pub mod effort;
 pub mod evil;
 pub mod fuzz;
 pub mod memory;
 pub mod model;
+pub mod served;
 pub mod socket;
 pub mod transcript;
 

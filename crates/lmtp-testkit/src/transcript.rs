@@ -236,14 +236,14 @@ fn say(turns: &mut Vec<Turn>, turn: Turn) {
     }
 }
 
-fn line_of(text: &str) -> Vec<u8> {
+pub(crate) fn line_of(text: &str) -> Vec<u8> {
     let mut line = text.strip_prefix(' ').unwrap_or(text).as_bytes().to_vec();
     line.extend_from_slice(b"\r\n");
     line
 }
 
 /// `\r`, `\n`, `\\` and `\xHH`.
-fn unescaped(text: &str) -> Vec<u8> {
+pub(crate) fn unescaped(text: &str) -> Vec<u8> {
     let mut octets = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('\\') {

@@ -12,7 +12,7 @@ use crate::auth::{self, AuthError, Identity, Mechanism, Step};
 use crate::client::Line;
 use crate::codec::encode_reply;
 use crate::value::{Reply, ReplyCode, Verb};
-use crate::{SendQueue, TransactionId};
+use crate::TransactionId;
 
 impl Server {
     /// Answers a question with yes, in the machine's own words.
@@ -67,7 +67,7 @@ impl Server {
         self.queue.put(b"334 ");
         self.queue.put(auth::encode_line(challenge).as_bytes());
         self.queue.put(b"\r\n");
-        self.note(|| Line::Reply(Reply::from_parts(ReplyCode::GO_ON, None, b"***")));
+        self.note(|| Line::Reply(Reply::from_parts(ReplyCode::CHALLENGE, None, b"***")));
         Ok(())
     }
 

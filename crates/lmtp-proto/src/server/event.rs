@@ -40,4 +40,8 @@ pub enum Ending {
     /// The client took it back (RSET, LHLO, QUIT), or went away. There has been
     /// no [`Event::End`], and what was heard of the content is void.
     Abandoned,
+    /// The content was whole, and the client went before it had heard every
+    /// verdict. Those that were given stand; the client may send the message
+    /// again.
+    Unheard,
 }

@@ -10,6 +10,12 @@ use core::fmt;
 pub struct ReplyCode(u16);
 
 impl ReplyCode {
+    /// 220: the server is ready.
+    pub const READY: Self = Self(220);
+    /// 250: done.
+    pub const OK: Self = Self(250);
+    /// 334: an AUTH challenge.
+    pub(crate) const CHALLENGE: Self = Self(334);
     /// 421: the server is going away.
     pub const CLOSING: Self = Self(421);
 
