@@ -66,7 +66,8 @@ impl<M: Machine, S: Stream> Connection<M, S> {
         loop {
             match self.machine.poll_output(self.now())? {
                 Output::Event(event) => return Ok(Some(event)),
-                Output::Closed => return Ok(None),
+                // A client never waits for its application.
+                Output::Closed | Output::Wait => return Ok(None),
                 // A machine without TLS never says so.
                 Output::StartTls => self.machine.handle_eof(),
                 Output::Transmit => {

@@ -125,6 +125,7 @@ impl Session {
                 Output::Receive => return Waiting::ToReceive,
                 Output::StartTls => panic!("nobody asked for TLS"),
                 Output::Closed => return Waiting::Over,
+                Output::Wait => panic!("a client always has room"),
             }
         }
     }

@@ -72,7 +72,7 @@ impl Client {
             (Verb::Data, _) => (Command::Data, Expected::Reply(verb)),
             (Verb::Rset, _) => (Command::Rset, Expected::Reply(verb)),
             (Verb::Quit, _) => (Command::Quit, Expected::Reply(verb)),
-            (Verb::Mail | Verb::Rcpt, None) => return false,
+            (_, _) => return false,
         };
         encode_command(&command, &mut self.queue);
         self.in_flight.push(expected, self.queue.mark());

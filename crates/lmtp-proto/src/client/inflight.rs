@@ -33,8 +33,9 @@ impl Expected {
             Self::Reply(Verb::Mail | Verb::Rset) => Phase::Mail,
             Self::Reply(Verb::Rcpt) | Self::Recipient(..) => Phase::Rcpt,
             Self::Reply(Verb::Data) => Phase::Data,
-            Self::Reply(Verb::Quit) => Phase::Quit,
             Self::Final(..) => Phase::Final,
+            // The client says nothing else.
+            Self::Reply(_) => Phase::Quit,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::preflight;
 use super::table::More;
 use super::{Config, Event};
 use crate::report::Answer;
-use crate::value::{Capabilities, Command, MailParams, Reply, Verb};
+use crate::value::{Capabilities, Command, MailParams, RcptParams, Reply, Verb};
 use crate::{
     Content, ContentClass, ContentError, Envelope, Fault, Limit, Limits, LineEndings, Phase, RecipientId, Report,
     SendQueue, Stuffer, TransactionId,
@@ -92,7 +92,7 @@ impl Transaction {
     }
 
     pub(super) fn mail(&self) -> Command {
-        Command::Mail(self.report.from.clone(), self.params)
+        Command::Mail(self.report.from.clone(), self.params.clone())
     }
 
     pub(super) fn next_rcpt(&mut self) -> Option<(Command, RecipientId, More)> {
@@ -100,7 +100,7 @@ impl Transaction {
         let (path, id) = (recipient.path.clone(), recipient_id(self.next));
         self.next = self.place_from(self.next.saturating_add(1));
         let more = if self.next < self.report.recipients.len() { More::Follow } else { More::Last };
-        Some((Command::Rcpt(path), id, more))
+        Some((Command::Rcpt(path, RcptParams::default()), id, more))
     }
 
     /// Enters a reply into the report.

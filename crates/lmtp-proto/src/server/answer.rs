@@ -91,8 +91,8 @@ impl Server {
     /// The question was another, or has been answered for the application.
     pub fn authenticate(&mut self, question: Question, mechanism: &mut dyn Mechanism) -> Result<(), Stale> {
         let step = match question.ask() {
-            super::Ask::Auth(_, initial) => mechanism.step(initial.as_ref().map(|response| response.octets())),
-            super::Ask::AuthResponse(response) => mechanism.step(Some(response.octets())),
+            super::Ask::Auth(_, initial) => mechanism.step(initial.as_ref().map(|response| response.as_bytes())),
+            super::Ask::AuthResponse(response) => mechanism.step(Some(response.as_bytes())),
             _ => return Err(Stale),
         };
         match step {

@@ -11,7 +11,7 @@ use crate::auth;
 use crate::client::Line;
 use crate::codec::{encode_reply, parse_command};
 use crate::text::Escaped;
-use crate::value::{Command, MailParams, ReversePath, Verb};
+use crate::value::{AuthResponse, Command, MailParams, ReversePath, Verb};
 use crate::{RecipientId, TransactionId};
 
 impl Server {
@@ -111,15 +111,14 @@ impl Server {
             Command::Data => self.ask_about_content(Pending::Data),
             Command::StartTls => self.consider_tls(),
             Command::Auth(mechanism, initial) => {
-                let mut offered = self.config.offer.mechanisms(self.session.secured).peekable();
-                let refusal = match offered.peek() {
-                    None => Some(Canned::NOT_OFFERED),
-                    Some(_) if self.session.identity.is_some() => Some(Canned::ALREADY_AUTHENTICATED),
-                    Some(_) if !offered.any(|name| *name == mechanism) => Some(Canned::NO_MECHANISM),
-                    Some(_) => None,
-                };
-                match refusal {
-                    Some(words) => self.refuse(words),
+                let offered = |name| self.config.offer.mechanisms(self.session.secured).any(|offer| offer == name);
+                let refusal = [
+                    (self.config.offer.auth.is_empty(), Canned::NOT_OFFERED),
+                    (self.session.identity.is_some(), Canned::ALREADY_AUTHENTICATED),
+                    (!offered(&mechanism), Canned::NO_MECHANISM),
+                ];
+                match refusal.into_iter().find(|(refused, _)| *refused) {
+                    Some((_, words)) => self.refuse(words),
                     None => self.ask(Ask::Auth(mechanism, initial), Pending::Auth),
                 }
             }
@@ -172,7 +171,7 @@ impl Server {
             return self.refuse(Canned::AUTH_ABORTED);
         }
         match auth::decode_line(line) {
-            Ok(response) => self.ask(Ask::AuthResponse(response.into()), Pending::Auth),
+            Ok(response) => self.ask(Ask::AuthResponse(AuthResponse::new(response)), Pending::Auth),
             Err(_) => {
                 self.take_step(Input::Answer(Verb::Auth, Answer::No));
                 self.refuse(Canned::BAD_BASE64);

@@ -29,20 +29,26 @@ impl Server {
         let too_large = unstuffer.received() > limit;
         let problem = unstuffer.problem().is_some();
         match piece {
-            Some(Piece::Content(octets)) if transaction.refused.is_none() && !too_large => {
-                self.events.push_back(Event::Content(transaction.id, octets));
+            Some(Piece::Content(octets)) => {
+                if transaction.refused.is_none() && !too_large {
+                    self.events.push_back(Event::Content(transaction.id, octets));
+                }
+                self.refuse_for(too_large, problem);
+                self.drain(taken);
+                true
             }
             Some(Piece::End) => {
                 self.refuse_for(too_large, problem);
                 self.take_step(Input::EndOfData);
                 self.conclude();
-                return true;
+                true
             }
-            _ => {}
+            None => {
+                self.refuse_for(too_large, problem);
+                self.drain(taken);
+                self.state == State::Over
+            }
         }
-        self.refuse_for(too_large, problem);
-        self.drain(taken);
-        piece.is_some() || self.state == State::Over
     }
 
     fn refuse_for(&mut self, too_large: bool, problem: bool) {

@@ -42,7 +42,7 @@ use self::content::Chunk;
 use self::lines::{CommandLines, Found};
 use self::question::{Open, Pending};
 use self::say::{Canned, Said};
-use self::table::{Action, Answer, Input, State, step};
+use self::table::{Action, Input, State, step};
 use self::transaction::Transaction;
 use self::verdicts::Verdicts;
 use crate::auth::Identity;
@@ -114,6 +114,8 @@ pub struct Server {
     flushes: u64,
     /// Commands that were nonsense.
     errors: usize,
+    /// Octets of chunks that belong to no transaction.
+    drained: u64,
     shutting_down: bool,
     eof: bool,
     write_closed: bool,
@@ -141,6 +143,7 @@ impl Server {
             commands: 0,
             flushes: 0,
             errors: 0,
+            drained: 0,
             shutting_down: false,
             eof: false,
             write_closed: false,
@@ -259,7 +262,8 @@ impl Server {
                 return Ok(Output::Event(event));
             }
             let flushed = self.queue.is_empty() || self.write_closed;
-            match self.state {
+            let state = self.state;
+            match state {
                 State::Over if !flushed => return Ok(Output::Transmit),
                 State::Over => return self.error.clone().map_or(Ok(Output::Closed), Err),
                 State::Securing if !self.input.is_empty() => self.end(Some(Error::ClearOctets)),

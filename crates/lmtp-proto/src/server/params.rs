@@ -32,7 +32,7 @@ pub(super) fn mail(
         return Err(Canned::NEEDS_SMTPUTF8);
     }
     // RFC 2852 section 4: it has come too late.
-    if params.by.as_ref().is_some_and(|by| by.mode == ByMode::Return && by.seconds <= 0) {
+    if params.by.as_ref().is_some_and(|by| by.mode() == ByMode::Return && by.seconds() <= 0) {
         return Err(Canned::BAD_BY_TIME);
     }
     match params.size {

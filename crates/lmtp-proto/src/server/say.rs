@@ -37,7 +37,6 @@ impl Canned {
     pub(super) const OK: Self = Self(250, (0, 0), "Ok");
     pub(super) const SENDER: Self = Self(250, (1, 0), "Sender ok");
     pub(super) const RECIPIENT: Self = Self(250, (1, 5), "Recipient ok");
-    pub(super) const DELIVERED: Self = Self(250, (0, 0), "Delivered");
     pub(super) const CHUNK: Self = Self(250, (0, 0), "Chunk received");
     pub(super) const BYE: Self = Self(221, (0, 0), "Bye");
     pub(super) const START_TLS: Self = Self(220, (0, 0), "Ready for TLS");

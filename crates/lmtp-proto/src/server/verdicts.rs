@@ -27,10 +27,6 @@ impl Verdicts {
         self.given.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.given.is_empty()
-    }
-
     /// Takes the verdict on one recipient; `false` if it has one already, or is
     /// none of ours. The first verdict stands.
     pub(super) fn give(&mut self, id: RecipientId, reply: Reply) -> bool {
