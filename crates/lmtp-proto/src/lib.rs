@@ -29,10 +29,10 @@ mod lines;
 mod machine;
 mod queue;
 mod report;
+pub mod server;
 mod text;
 mod time;
 mod timeouts;
-pub mod server;
 pub mod value;
 
 pub use bytes;

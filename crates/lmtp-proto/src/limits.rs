@@ -33,8 +33,8 @@ pub struct Limits {
     /// Octets of one message, announced with SIZE: 64 MiB by default. Beyond,
     /// 552 5.3.4.
     pub message_size: u64,
-    /// Octets of content that are read and dropped, once it is refused: 128 MiB
-    /// by default. Beyond, the connection is closed.
+    /// Octets of content that are read for nothing, beyond those of the largest
+    /// message: 128 MiB by default. Beyond, the connection is closed.
     pub drained: u64,
     /// Messages on one connection, announced as MAILMAX (RFC 9422): no limit by
     /// default.

@@ -25,6 +25,7 @@ pub struct Stored {
 /// nothing at all, everybody else 250. A sender `no…` is refused 550, a sender
 /// `nodata…` is refused at DATA with 451.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "flags are what a model is made of")]
 pub struct Served {
     /// The machine.
     pub server: Server,
@@ -156,7 +157,7 @@ impl Served {
             Ask::Mail(_, from, _) => {
                 let from = match from {
                     ReversePath::Null => String::new(),
-                    path => path.to_string(),
+                    ReversePath::Mailbox(mailbox) => mailbox.to_string(),
                 };
                 let refused = from.starts_with("no") && !from.starts_with("nodata");
                 self.message = (!refused).then(|| Stored { from, to: Vec::new(), content: Vec::new() });

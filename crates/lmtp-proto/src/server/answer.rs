@@ -1,19 +1,20 @@
 //! What the application answers, and what becomes of it.
 
 use alloc::format;
-use alloc::string::String;
 
 use super::question::{Pending, Question};
 use super::say::{Canned, Said};
 use super::table::{Action, Answer, Input};
 use super::transaction::{Body, Transaction};
 use super::{Ending, Server, Session, Stale};
+use crate::TransactionId;
 use crate::auth::{self, AuthError, Identity, Mechanism, Step};
 use crate::client::Line;
 use crate::codec::encode_reply;
-use crate::value::{Reply, ReplyCode, Verb};
-use crate::TransactionId;
+use crate::value::{AuthResponse, Reply, ReplyCode, Verb};
 
+/// Questions are taken by value, so that none is answered twice.
+#[expect(clippy::needless_pass_by_value, reason = "an answered question is gone")]
 impl Server {
     /// Answers a question with yes, in the machine's own words.
     ///
@@ -48,7 +49,7 @@ impl Server {
         let said = match (reply.code().get(), &pending) {
             // A yes to AUTH says who it is: see `authenticated`.
             (200..300, Pending::Auth) => Said::Canned(Canned::INTERNAL),
-            (300..400, Pending::Data) | (200..300, Pending::Data) => Said::Canned(Canned::GO_ON),
+            (200..400, Pending::Data) => Said::Canned(Canned::GO_ON),
             (300..400, _) => Said::Canned(Canned::INTERNAL),
             _ => Said::Reply(reply),
         };
@@ -91,7 +92,7 @@ impl Server {
     /// The question was another, or has been answered for the application.
     pub fn authenticate(&mut self, question: Question, mechanism: &mut dyn Mechanism) -> Result<(), Stale> {
         let step = match question.ask() {
-            super::Ask::Auth(_, initial) => mechanism.step(initial.as_ref().map(|response| response.as_bytes())),
+            super::Ask::Auth(_, initial) => mechanism.step(initial.as_ref().map(AuthResponse::as_bytes)),
             super::Ask::AuthResponse(response) => mechanism.step(Some(response.as_bytes())),
             _ => return Err(Stale),
         };
@@ -138,7 +139,7 @@ impl Server {
                 if self.settle(Verb::Mail, answer) {
                     let TransactionId(next) = self.next_transaction;
                     let id = TransactionId(next.saturating_sub(1));
-                    self.transaction = Some(Transaction { id, binary, utf8, body: Body::None, refused: None, drained: 0 });
+                    self.transaction = Some(Transaction { id, binary, utf8, body: Body::None, refused: None, read: 0 });
                 }
                 self.say(said);
             }
@@ -210,7 +211,7 @@ impl Server {
     /// The reply to LHLO, one extension a line (RFC 5321 section 4.1.1.1).
     fn announce(&mut self) {
         let lines = self.config.offer.lines(&self.config.limits, self.session.secured);
-        let text: String = lines.iter().fold(format!("{}", self.config.name), |text, line| text + "\n" + line);
+        let text = format!("{}\n{}", self.config.name, lines.join("\n"));
         self.say_plain(&Reply::from_parts(ReplyCode::OK, None, text.as_bytes()));
     }
 

@@ -62,9 +62,15 @@ impl Server {
                 self.say(&Said::Canned(Canned::OK));
             }
             Action::Leave => self.close(Canned::BYE, None),
-            Action::LhloFirst => self.refuse(Canned::LHLO_FIRST),
-            _ if verb == Verb::Data && self.state == State::Sender => self.refuse(Canned::NO_RECIPIENTS),
-            _ => self.refuse(Canned::NOT_NOW),
+            Action::LhloFirst => self.say(&Said::Canned(Canned::LHLO_FIRST)),
+            // A consequence, as often as not, of what was refused before in the
+            // same group: no error of its own.
+            _ => self.say(&Said::Canned(match self.state {
+                State::TurnedAway => Canned::TURNED_AWAY,
+                State::Ready => Canned::MAIL_FIRST,
+                State::Sender if verb == Verb::Data => Canned::NO_RECIPIENTS,
+                _ => Canned::TRANSACTION_OPEN,
+            })),
         }
     }
 
@@ -170,12 +176,11 @@ impl Server {
             self.take_step(Input::Answer(Verb::Auth, Answer::No));
             return self.refuse(Canned::AUTH_ABORTED);
         }
-        match auth::decode_line(line) {
-            Ok(response) => self.ask(Ask::AuthResponse(AuthResponse::new(response)), Pending::Auth),
-            Err(_) => {
-                self.take_step(Input::Answer(Verb::Auth, Answer::No));
-                self.refuse(Canned::BAD_BASE64);
-            }
+        if let Ok(response) = auth::decode_line(line) {
+            self.ask(Ask::AuthResponse(AuthResponse::new(response)), Pending::Auth);
+        } else {
+            self.take_step(Input::Answer(Verb::Auth, Answer::No));
+            self.refuse(Canned::BAD_BASE64);
         }
     }
 

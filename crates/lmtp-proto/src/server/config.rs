@@ -8,7 +8,7 @@ use crate::value::{ClientAttribute, LhloName, MechanismName};
 use crate::{Limits, Timeouts};
 
 /// How a server behaves.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Config {
     /// Who the server is: the first word of its greeting and of its reply to
@@ -31,21 +31,6 @@ pub struct Config {
     pub transcript: bool,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            name: LhloName::default(),
-            offer: Offer::default(),
-            require: Require::default(),
-            limits: Limits::default(),
-            timeouts: Timeouts::default(),
-            secured: false,
-            bare_newlines: BareNewlines::default(),
-            transcript: false,
-        }
-    }
-}
-
 pub use crate::data::BareNewlines;
 
 /// What a client must do before MAIL.
@@ -64,6 +49,7 @@ pub enum Require {
 /// (RFC 2033 section 5), 8BITMIME, SIZE and LIMITS, which it always does.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "an extension is offered or not")]
 pub struct Offer {
     /// CHUNKING (RFC 3030); on by default.
     pub chunking: bool,
@@ -145,8 +131,7 @@ impl Offer {
                 lines.push(text);
             }
         };
-        let attributes =
-            |all: &[ClientAttribute]| all.iter().map(|one| format!(" {one}")).collect::<Vec<_>>().concat();
+        let attributes = |all: &[ClientAttribute]| all.iter().map(|one| format!(" {one}")).collect::<Vec<_>>().concat();
         line(true, "PIPELINING".into());
         line(true, "ENHANCEDSTATUSCODES".into());
         line(true, "8BITMIME".into());

@@ -2,7 +2,7 @@
 
 use super::say::{Canned, Said};
 use super::table::{Action, Answer, Input, State};
-use super::transaction::Body;
+use super::transaction::{Body, Transaction};
 use super::{Error, Event, Server};
 use crate::Piece;
 
@@ -20,43 +20,32 @@ pub(super) struct Chunk {
 impl Server {
     /// Takes the next piece of what follows DATA; `false` if more must be read.
     pub(super) fn take_content(&mut self) -> bool {
-        let limit = self.config.limits.message_size;
         let Some(transaction) = &mut self.transaction else { return false };
         let Body::Stuffed(unstuffer) = &mut transaction.body else { return false };
-        let before = self.input.len();
         let piece = unstuffer.next(&mut self.input);
-        let taken = before.saturating_sub(self.input.len());
-        let too_large = unstuffer.received() > limit;
-        let problem = unstuffer.problem().is_some();
-        match piece {
-            Some(Piece::Content(octets)) => {
-                if transaction.refused.is_none() && !too_large {
-                    self.events.push_back(Event::Content(transaction.id, octets));
-                }
-                self.refuse_for(too_large, problem);
-                self.drain(taken);
-                true
-            }
-            Some(Piece::End) => {
-                self.refuse_for(too_large, problem);
-                self.take_step(Input::EndOfData);
-                self.conclude();
-                true
-            }
-            None => {
-                self.refuse_for(too_large, problem);
-                self.drain(taken);
-                self.state == State::Over
-            }
+        let (received, problem) = (unstuffer.received(), unstuffer.problem().is_some());
+        let too_large = received > self.config.limits.message_size;
+        let ends = piece == Some(Piece::End);
+        let more = piece.is_some();
+        if let Some(Piece::Content(octets)) = piece
+            && transaction.refused.is_none()
+            && !too_large
+        {
+            self.events.push_back(Event::Content(transaction.id, octets));
         }
-    }
-
-    fn refuse_for(&mut self, too_large: bool, problem: bool) {
         if problem {
             self.refuse_message(Canned::BARE_NEWLINE.reply());
         } else if too_large {
             self.refuse_message(Canned::TOO_LARGE.reply());
         }
+        if self.is_too_much() {
+            return true;
+        }
+        if ends {
+            self.take_step(Input::EndOfData);
+            self.conclude();
+        }
+        more
     }
 
     /// Begins to read a chunk that was refused before it came, or that answers
@@ -92,21 +81,25 @@ impl Server {
         chunk.left = chunk.left.saturating_sub(length as u64);
         let kept = chunk.dropped.is_none();
         let mut problem = false;
-        if let Some(transaction) = self.transaction.as_mut().filter(|_| kept)
-            && let Body::Chunked(read, scan) = &mut transaction.body
+        let Some(transaction) = &mut self.transaction else {
+            self.drained = self.drained.saturating_add(length as u64);
+            self.is_too_much();
+            return true;
+        };
+        transaction.read = transaction.read.saturating_add(length as u64);
+        if kept
+            && transaction.refused.is_none()
+            && let Body::Chunked(scan) = &mut transaction.body
         {
-            *read = read.saturating_add(length as u64);
-            if transaction.refused.is_none() {
-                problem = !transaction.binary && scan.push(&octets).is_err();
-                if !problem {
-                    self.events.push_back(Event::Content(transaction.id, octets));
-                }
+            problem = !transaction.binary && scan.push(&octets).is_err();
+            if !problem {
+                self.events.push_back(Event::Content(transaction.id, octets));
             }
         }
         if problem {
             self.refuse_message(Canned::BARE_NEWLINE.reply());
         }
-        self.drain(length);
+        self.is_too_much();
         true
     }
 
@@ -116,7 +109,7 @@ impl Server {
             // Of a transaction: its last chunk is answered for each recipient,
             // of whom there may be none (RFC 2033 section 4.3).
             Some(_) if chunk.last && self.state == State::BrokenChunks => self.end_last_chunk(),
-            Some(words) => self.refuse(words),
+            Some(words) => self.say(&Said::Canned(words)),
             None if chunk.last => self.end_last_chunk(),
             None => {
                 let refused = self.transaction.as_ref().and_then(|transaction| transaction.refused.clone());
@@ -130,7 +123,7 @@ impl Server {
     fn end_last_chunk(&mut self) {
         // A CR at the very end is alone.
         if let Some(transaction) = &self.transaction
-            && let Body::Chunked(_, scan) = &transaction.body
+            && let Body::Chunked(scan) = &transaction.body
             && !transaction.binary
             && scan.clone().finish().is_err()
         {
@@ -150,38 +143,31 @@ impl Server {
         self.release();
     }
 
-    /// Counts what is read of what was refused, up to a bound.
-    fn drain(&mut self, octets: usize) {
-        let stray = self.chunk.is_some_and(|chunk| chunk.dropped.is_some());
-        let total = match &mut self.transaction {
-            Some(transaction) if stray || transaction.refused.is_some() => &mut transaction.drained,
-            None if stray => &mut self.drained,
-            _ => return,
-        };
-        *total = total.saturating_add(octets as u64);
-        if *total > self.config.limits.drained {
+    /// Gives up on a client that sends more than can be read for nothing.
+    fn is_too_much(&mut self) -> bool {
+        let limits = &self.config.limits;
+        let much = self.content_read() > limits.message_size.saturating_add(limits.drained);
+        if much {
             self.close(Canned::TOO_MUCH, Some(Error::TooMuch));
         }
+        much
     }
 
-    /// Octets of content read so far, as far as the pace of the client goes.
+    /// Octets of content read so far in this transaction, or outside any.
     pub(super) fn content_read(&self) -> u64 {
-        match self.transaction.as_ref().map(|transaction| (&transaction.body, transaction.drained)) {
-            Some((Body::Stuffed(unstuffer), _)) => unstuffer.received(),
-            Some((Body::Chunked(read, _), drained)) => read.saturating_add(drained),
-            Some((Body::None, drained)) => drained,
+        match &self.transaction {
+            Some(Transaction { body: Body::Stuffed(unstuffer), read, .. }) => read.saturating_add(unstuffer.received()),
+            Some(Transaction { read, .. }) => *read,
             None => self.drained,
         }
     }
 
     /// What the table says of a BDAT.
     pub(super) fn hear_chunk(&mut self, action: Action, size: u64, last: bool) {
-        match action {
-            Action::TakeChunk => self.begin_chunk(size, last),
-            _ => {
-                self.refuse_message(Canned::CHUNK_LOST.reply());
-                self.drop_chunk(size, last, Canned::CHUNK_LOST);
-            }
+        if action == Action::TakeChunk {
+            return self.begin_chunk(size, last);
         }
+        self.refuse_message(Canned::CHUNK_LOST.reply());
+        self.drop_chunk(size, last, Canned::CHUNK_LOST);
     }
 }

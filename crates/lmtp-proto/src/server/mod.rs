@@ -181,13 +181,12 @@ impl Server {
     pub fn give_up(&mut self) {
         if let Some(open) = self.open.take() {
             self.decide(open.pending, &Said::Canned(Canned::INTERNAL));
-        } else if self.transaction.as_ref().is_some_and(|transaction| transaction.refused.is_none()) {
+        } else if self.state == State::Finals {
             self.verdicts.fill(&Canned::INTERNAL.reply());
-            match self.state {
-                State::Finals => self.release(),
-                // The content is read to its end, for nobody.
-                _ => self.refuse_message(Canned::INTERNAL.reply()),
-            }
+            self.release();
+        } else {
+            // What there is of the content is read to its end, for nobody.
+            self.refuse_message(Canned::INTERNAL.reply());
         }
     }
 
@@ -265,7 +264,7 @@ impl Server {
             let state = self.state;
             match state {
                 State::Over if !flushed => return Ok(Output::Transmit),
-                State::Over => return self.error.clone().map_or(Ok(Output::Closed), Err),
+                State::Over => return self.error.map_or(Ok(Output::Closed), Err),
                 State::Securing if !self.input.is_empty() => self.end(Some(Error::ClearOctets)),
                 State::Securing => return Ok(if flushed { Output::StartTls } else { Output::Transmit }),
                 _ if self.write_closed => self.end(Some(Error::Closed)),

@@ -3,7 +3,7 @@
 use super::config::Offer;
 use super::say::Canned;
 use crate::Limits;
-use crate::value::{BodyType, ByMode, ForwardPath, MailParams, RcptParams, ReversePath};
+use crate::value::{BodyType, ForwardPath, MailParams, RcptParams, ReversePath};
 
 /// What a MAIL is refused for before anybody is asked. A parameter of an
 /// extension that is not offered is a parameter that nobody knows: 555
@@ -30,10 +30,6 @@ pub(super) fn mail(
     }
     if !from.is_ascii() && !params.smtputf8 {
         return Err(Canned::NEEDS_SMTPUTF8);
-    }
-    // RFC 2852 section 4: it has come too late.
-    if params.by.as_ref().is_some_and(|by| by.mode() == ByMode::Return && by.seconds() <= 0) {
-        return Err(Canned::BAD_BY_TIME);
     }
     match params.size {
         Some(size) if size > limits.message_size => Err(Canned::TOO_LARGE),

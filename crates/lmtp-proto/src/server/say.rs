@@ -47,7 +47,9 @@ impl Canned {
     pub(super) const GO_ON: Self = Self(354, (0, 0), "End data with <CR><LF>.<CR><LF>");
 
     pub(super) const LHLO_FIRST: Self = Self(503, (5, 1), "Say LHLO first");
-    pub(super) const NOT_NOW: Self = Self(503, (5, 1), "That cannot be said now");
+    pub(super) const MAIL_FIRST: Self = Self(503, (5, 1), "Say MAIL first");
+    pub(super) const TRANSACTION_OPEN: Self = Self(503, (5, 1), "Not while a transaction is open; RSET ends it");
+    pub(super) const TURNED_AWAY: Self = Self(503, (5, 1), "No service here; say QUIT");
     pub(super) const NO_RECIPIENTS: Self = Self(503, (5, 1), "No valid recipients");
     pub(super) const BINARY_NEEDS_BDAT: Self = Self(503, (5, 1), "BODY=BINARYMIME takes BDAT, not DATA");
     pub(super) const CHUNK_LOST: Self = Self(503, (5, 1), "The chunk was dropped: no transaction, or a chunk before it failed");
@@ -65,7 +67,6 @@ impl Canned {
     pub(super) const BARE_OCTET: Self = Self(500, (5, 2), "Lines end with CRLF, and hold no other CR, LF or NUL");
     pub(super) const UNKNOWN_PARAMETER: Self = Self(555, (5, 4), "Parameter not recognised or not offered");
     pub(super) const NEEDS_SMTPUTF8: Self = Self(553, (6, 7), "An address in UTF-8 needs SMTPUTF8");
-    pub(super) const BAD_BY_TIME: Self = Self(501, (5, 4), "BY with mode R needs a time above zero");
     pub(super) const TOO_LARGE: Self = Self(552, (3, 4), "Message too large");
     pub(super) const BARE_NEWLINE: Self = Self(550, (6, 0), "The message holds a lone CR or LF, or a NUL");
     pub(super) const TOO_MANY_RECIPIENTS: Self = Self(452, (5, 3), "Too many recipients");

@@ -111,7 +111,8 @@ pub const fn step(state: State, input: Input) -> (State, Action) {
         (S::Connected, I::Greeting(No))                     => (S::TurnedAway, A::Reply),
 
         // Nothing can be said while something else is under way.
-        (S::Connected | S::Content | S::Finals | S::Authenticating | S::Securing | S::Over, I::Command(_)) => (S::Over, A::Impossible),
+        (S::Connected | S::Content | S::Finals | S::Authenticating | S::Securing | S::Over, I::Command(_) | I::Answer(V::Lhlo, _)) => (S::Over, A::Impossible),
+        (S::TurnedAway, I::Answer(..))                      => (S::Over, A::Impossible),
 
         // At any time (RFC 5321 section 4.1.1).
         (_, I::Command(V::Quit))                            => (S::Over, A::Leave),
@@ -160,5 +161,120 @@ pub const fn step(state: State, input: Input) -> (State, Action) {
 
         (state, I::Command(_))                              => (state, A::NotNow),
         _                                                   => (S::Over, A::Impossible),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    const STATES: [State; 13] = [
+        State::Connected,
+        State::TurnedAway,
+        State::Greeted,
+        State::Ready,
+        State::Sender,
+        State::Recipients,
+        State::Content,
+        State::Chunks,
+        State::BrokenChunks,
+        State::Finals,
+        State::Authenticating,
+        State::Securing,
+        State::Over,
+    ];
+
+    fn inputs() -> Vec<Input> {
+        let mut inputs =
+            Vec::from([Input::Challenge, Input::LastChunk, Input::EndOfData, Input::Answered, Input::Secured]);
+        for answer in [Answer::Yes, Answer::No] {
+            inputs.extend([Input::Greeting(answer), Input::Chunk(answer)]);
+            inputs.extend(Verb::ALL.iter().map(|&verb| Input::Answer(verb, answer)));
+        }
+        inputs.extend(Verb::ALL.iter().copied().map(Input::Command));
+        inputs
+    }
+
+    const IN_TRANSACTION: [State; 4] = [State::Sender, State::Recipients, State::Chunks, State::BrokenChunks];
+    const COMMAND_STATES: [State; 7] = [
+        State::TurnedAway,
+        State::Greeted,
+        State::Ready,
+        State::Sender,
+        State::Recipients,
+        State::Chunks,
+        State::BrokenChunks,
+    ];
+
+    /// Every cell: 13 states by 57 inputs.
+    #[test]
+    fn every_cell_keeps_the_rules() {
+        let mut possible = 0;
+        for state in STATES {
+            for input in inputs() {
+                let (next, action) = step(state, input);
+                let cell = (state, input, next, action);
+                if action == Action::Impossible {
+                    assert_eq!(next, State::Over, "{cell:?}");
+                    continue;
+                }
+                possible += 1;
+                assert_ne!(state, State::Over, "{cell:?}");
+                // 354 only where a recipient was accepted, and content only behind it.
+                if next == State::Content {
+                    assert_eq!((state, input), (State::Recipients, Input::Answer(Verb::Data, Answer::Yes)), "{cell:?}");
+                }
+                // A recipient is accepted in a transaction only, and by its own answer.
+                if next == State::Recipients && state != next {
+                    assert_eq!((state, input), (State::Sender, Input::Answer(Verb::Rcpt, Answer::Yes)), "{cell:?}");
+                }
+                // A transaction begins with the answer to MAIL, behind LHLO.
+                if IN_TRANSACTION.contains(&next) && !IN_TRANSACTION.contains(&state) {
+                    assert_eq!((state, input), (State::Ready, Input::Answer(Verb::Mail, Answer::Yes)), "{cell:?}");
+                }
+                // It ends with everybody answered, or forgotten aloud.
+                if state != State::Finals
+                    && IN_TRANSACTION.contains(&state)
+                    && matches!(next, State::Ready | State::Greeted)
+                {
+                    assert_eq!(action, Action::ReplyAndReset, "{cell:?}");
+                }
+                // Nothing that is refused for its order changes the state (RFC 5321 section 4.1.4).
+                if matches!(action, Action::NotNow | Action::LhloFirst) {
+                    assert_eq!(state, next, "{cell:?}");
+                }
+                // The octets of a chunk are read wherever BDAT is said.
+                if input == Input::Command(Verb::Bdat) {
+                    assert!(matches!(action, Action::Ask | Action::TakeChunk | Action::DropChunk), "{cell:?}");
+                }
+            }
+        }
+        assert_eq!(possible, 160, "a row was added or lost: think, then count again");
+    }
+
+    /// Every command is answered in every state that reads commands.
+    #[test]
+    fn every_command_has_its_answer() {
+        for state in COMMAND_STATES {
+            for &verb in Verb::ALL {
+                assert_ne!(step(state, Input::Command(verb)).1, Action::Impossible, "{verb} in {state:?}");
+            }
+        }
+    }
+
+    /// Whatever is asked can be answered both ways.
+    #[test]
+    fn every_question_has_both_answers() {
+        for state in COMMAND_STATES {
+            for &verb in Verb::ALL {
+                if step(state, Input::Command(verb)).1 == Action::Ask {
+                    for answer in [Answer::Yes, Answer::No] {
+                        let action = step(state, Input::Answer(verb, answer)).1;
+                        assert_ne!(action, Action::Impossible, "{verb} in {state:?}, {answer:?}");
+                    }
+                }
+            }
+        }
     }
 }

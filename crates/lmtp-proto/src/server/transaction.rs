@@ -16,8 +16,8 @@ pub(super) struct Transaction {
     /// The refusal that stands for every recipient: what is still read is
     /// dropped.
     pub(super) refused: Option<Reply>,
-    /// Octets read of what was refused.
-    pub(super) drained: u64,
+    /// Octets read in chunks.
+    pub(super) read: u64,
 }
 
 /// How the content comes in.
@@ -27,8 +27,8 @@ pub(super) enum Body {
     None,
     /// Behind DATA.
     Stuffed(Unstuffer),
-    /// In chunks: octets so far, and the look at them.
-    Chunked(u64, Scan),
+    /// In chunks, which are looked at.
+    Chunked(Scan),
 }
 
 impl Body {
@@ -37,7 +37,7 @@ impl Body {
     }
 
     pub(super) fn chunked() -> Self {
-        Self::Chunked(0, Scan::new(LineEndings::Reject))
+        Self::Chunked(Scan::new(LineEndings::Reject))
     }
 }
 
