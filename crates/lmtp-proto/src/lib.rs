@@ -25,6 +25,7 @@ mod error;
 mod limits;
 mod lines;
 mod machine;
+pub mod proxy;
 mod queue;
 mod report;
 mod text;
