@@ -31,6 +31,7 @@ mod report;
 mod text;
 mod time;
 mod timeouts;
+pub mod trace;
 pub mod value;
 
 pub use bytes;
