@@ -161,6 +161,24 @@ pub(crate) mod tests {
     struct Nobody;
     impl Verifier for Nobody {}
 
+    /// Believes everybody.
+    struct Gullible;
+    impl Verifier for Gullible {
+        fn check_password(&self, _: &str, _: &Secret) -> Result<(), AuthError> {
+            Ok(())
+        }
+    }
+
+    /// R4616-2-b.
+    #[test]
+    fn nothing_is_no_password() {
+        let answer = |name, password: &str| checked(&Gullible, None, name, &password.into());
+        assert!(answer("ann", "x").is_ok());
+        assert_eq!(answer("ann", ""), Err(AuthError::Refused));
+        assert_eq!(answer("", "x"), Err(AuthError::Refused));
+        assert_eq!(checked(&Gullible, Some(""), "ann", &"x".into()), Err(AuthError::Refused));
+    }
+
     #[test]
     fn what_is_not_implemented_is_refused() {
         let nobody: Arc<dyn Verifier> = Arc::new(Nobody);

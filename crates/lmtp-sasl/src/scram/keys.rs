@@ -165,6 +165,15 @@ mod tests {
         }
     }
 
+    /// Keys of the empty password, which come from elsewhere if at all, let nobody in.
+    #[test]
+    fn what_cannot_be_prepared_is_not_the_empty_password() {
+        let salted = salted(&Secret::from(""), b"salt", 4096);
+        let (stored, server) = (stored_key(&salted), server_key(&salted));
+        let keys = ScramKeys { salt: b"salt".to_vec(), iterations: 4096, stored, server };
+        assert!(!keys.matches(&Secret::from("")) && !keys.matches(&Secret::from("\u{7}")));
+    }
+
     /// A Roman number and its letters are one password.
     #[test]
     fn passwords_are_prepared() {

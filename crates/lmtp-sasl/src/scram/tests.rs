@@ -1,5 +1,7 @@
 //! Both sides against the vectors of RFC 7677 section 3, and against each other.
 
+use super::crypto::{hash, hi, hmac, xor};
+use super::message::{decode, encode};
 use crate::{AuthError, Mechanism, Nonce, ScramClient, ScramKeys, ScramServer, Secret, Step, Verifier};
 
 const CLIENT_FIRST: &str = "n,,n=user,r=rOprNGfwEbeRWgbNEkqO";
@@ -177,6 +179,28 @@ fn what_a_server_does_not_take_last() {
         assert_eq!(server.step(Some(message.as_bytes())), Err(error), "{message}");
         assert_eq!(server.step(Some(b"")), Err(AuthError::TooManySteps));
         assert!(!server.is_complete());
+    }
+}
+
+/// R5802-6-a, R5802-5.1-a: a client that proves something else than what was said, with the right password.
+#[test]
+fn a_good_proof_of_another_exchange_is_refused() {
+    let salted = hi(b"pencil", &decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap(), 4096);
+    let client_key = hmac(&*salted, b"Client Key");
+    let answer = |without_proof: &str| {
+        let mut server = server();
+        server.step(Some(CLIENT_FIRST.as_bytes())).unwrap();
+        let auth_message = format!("n=user,r=rOprNGfwEbeRWgbNEkqO,{SERVER_FIRST},{without_proof}");
+        let proof = xor(&client_key, &hmac(&*hash(&*client_key), auth_message.as_bytes()));
+        server.step(Some(format!("{without_proof},p={}", encode(&*proof)).as_bytes()))
+    };
+    let nonce = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+    assert_eq!(said(answer(&format!("c=biws,r={nonce}"))), SERVER_FINAL);
+    assert!(answer(&format!("c=biws,r={nonce},x=ignored")).is_ok());
+    for other in
+        [format!("c=eSws,r={nonce}"), format!("c=,r={nonce}"), format!("c=biws,r={nonce}0"), "c=biws,r=x".into()]
+    {
+        assert_eq!(answer(&other), Err(AuthError::Refused), "{other}");
     }
 }
 
