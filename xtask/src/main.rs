@@ -6,6 +6,7 @@
 //! | `stage.rs` | running stages, the table at the end |
 //! | `tidy/` | rules that no other tool checks, one file a subject |
 //! | `fuzz.rs` | libFuzzer targets on the stable toolchain |
+//! | `requirements/` | which test proves which rule |
 //! | `interop/` | foreign peers: obtained, started, checked, stopped |
 //! | `args.rs`, `cargo.rs`, `process.rs`, `project.rs` | the tools the above share |
 //!
@@ -18,6 +19,7 @@ mod fuzz;
 mod interop;
 mod process;
 mod project;
+mod requirements;
 mod stage;
 mod test;
 mod tidy;
@@ -34,6 +36,7 @@ cargo xtask COMMAND
   test [--effort quick|ci|long] [--strict]   everything that is tested, stage by stage
   tidy                                       the rules that no other tool checks
   fuzz [TARGET] [--seconds N]                libFuzzer on stable (10 s a target unless told otherwise)
+  requirements [--check] [--recorded DIR]    which test proves which rule; writes docs/book/src/rfc-map.md
   interop [PEER] [--strict]                  real foreign peers; PEER: dovecot
 
 What is missing on this machine is named as skipped; with --strict it is a failure.";
@@ -66,6 +69,12 @@ fn run(mut args: Args) -> Result<()> {
             let target = args.positional();
             args.finish()?;
             fuzz::run(target.as_deref(), seconds.unwrap_or(10))?;
+        }
+        Some("requirements") => {
+            let recorded = args.value("--recorded")?;
+            let check = args.flag("--check");
+            args.finish()?;
+            requirements::run(recorded, check)?;
         }
         Some("interop") => {
             let strict = args.flag("--strict");

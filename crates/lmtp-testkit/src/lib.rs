@@ -10,6 +10,7 @@ pub mod evil;
 pub mod fuzz;
 pub mod memory;
 pub mod model;
+pub mod proof;
 pub mod socket;
 pub mod transcript;
 
