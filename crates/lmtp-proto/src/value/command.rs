@@ -84,6 +84,7 @@ mod tests {
 
     #[test]
     fn the_wire_form() {
+        lmtp_testkit::proves!("R5321-3.3-g");
         let mut params = MailParams::default();
         let from: ReversePath = "a@x".parse().unwrap();
         assert_eq!(Command::Lhlo("[127.0.0.1]".parse().unwrap()).to_string(), "LHLO [127.0.0.1]");
