@@ -31,10 +31,11 @@ impl Effort {
         }
     }
 
+    /// Of each target.
     fn fuzz_seconds(self) -> u64 {
         match self {
-            Self::Quick => 10,
-            Self::Ci => 30,
+            Self::Quick => 5,
+            Self::Ci => 20,
             Self::Long => 300,
         }
     }

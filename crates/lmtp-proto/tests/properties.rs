@@ -65,12 +65,12 @@ proptest! {
             Just("2.1.5 ".into()), Just("550".into()), "[ -~]{0,5}", Just("x".repeat(2000)),
         ], 0..30).prop_map(|pieces| pieces.concat()),
     ) {
-        fuzz::replies(data.as_bytes());
+        fuzz::reply(data.as_bytes());
     }
 
     #[test]
     fn any_octets_at_all(data in prop::collection::vec(any::<u8>(), 0..300)) {
-        fuzz::replies(&data);
+        fuzz::reply(&data);
     }
 
     /// An address is what it is printed as, in brackets and with a source route.

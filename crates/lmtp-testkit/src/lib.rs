@@ -5,6 +5,7 @@
 
 #![allow(clippy::missing_panics_doc)]
 
+pub mod counted;
 pub mod effort;
 pub mod evil;
 pub mod fuzz;
