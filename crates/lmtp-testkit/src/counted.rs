@@ -8,15 +8,17 @@ use lmtp_proto::{Instant, Machine, Output, SendQueue};
 /// Questions for each octet read or written: one that leads to it, and what comes of it. No reply is so
 /// short that it has more events than octets.
 const PER_OCTET: u64 = 2;
-/// Questions for each thing that is done to the machine beside reading and writing.
+/// Questions for each thing that the application does.
 const PER_ACT: u64 = 8;
+/// Questions for what can happen once, such as the end of the stream.
+const ONCE: u64 = 32;
 
 /// A machine that counts how often [`poll_output`](Machine::poll_output) is called, and panics when that
-/// is no longer linear in the octets that were read and written and in the acts of its driver.
+/// is no longer linear in the octets that were read and written and in the acts of its application.
 ///
 /// So a machine that makes its driver turn in circles, or that tells of more than it was told, is found
-/// where it does so. Acts are what a driver does beside reading and writing, a message to deliver or a
-/// time-out; it tells of them with [`act`](Self::act).
+/// where it does so. An act is a message to deliver, a part of one, the leave: whoever does it tells of it
+/// with [`act`](Self::act). Time-outs and ends earn no questions: one could be answered by the next.
 #[derive(Debug)]
 pub struct Counted<M> {
     machine: M,
@@ -30,10 +32,10 @@ pub struct Counted<M> {
 impl<M: Machine> Counted<M> {
     /// Counts from here on.
     pub fn new(machine: M) -> Self {
-        Self { machine, polls: 0, acts: 1, heard: 0, left: 0 }
+        Self { machine, polls: 0, acts: 0, heard: 0, left: 0 }
     }
 
-    /// The driver does something beside reading and writing.
+    /// The application does something.
     pub fn act(&mut self) -> &mut M {
         self.acts += 1;
         &mut self.machine
@@ -49,7 +51,7 @@ impl<M: Machine> Counted<M> {
         let there = self.machine.input().len();
         self.heard += there.saturating_sub(self.left) as u64;
         let octets = self.heard + self.machine.transmit().sent();
-        let allowed = PER_OCTET * octets + PER_ACT * self.acts;
+        let allowed = PER_OCTET * octets + PER_ACT * self.acts + ONCE;
         assert!(self.polls <= allowed, "asked {} times after {octets} octets and {} acts", self.polls, self.acts);
     }
 }
@@ -77,19 +79,19 @@ impl<M: Machine> Machine for Counted<M> {
     }
 
     fn handle_eof(&mut self) {
-        self.act().handle_eof();
+        self.machine.handle_eof();
     }
 
     fn handle_write_closed(&mut self) {
-        self.act().handle_write_closed();
+        self.machine.handle_write_closed();
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.act().handle_timeout(now);
+        self.machine.handle_timeout(now);
     }
 
     fn handle_tls(&mut self) {
-        self.act().handle_tls();
+        self.machine.handle_tls();
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -130,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "after 0 octets and 1 acts")]
+    #[should_panic(expected = "after 0 octets and 0 acts")]
     fn turning_in_circles_is_told() {
         let mut client = Counted::new(Client::new(Config::default()));
         while client.poll_output(Instant::ORIGIN).is_ok() {}

@@ -152,8 +152,10 @@ impl Talk<'_> {
             (_, Some(now)) if is_glance && !self.blurts => self.client.handle_timeout(now),
             (true, Some(now)) if is_glance => self.client.handle_timeout(now),
             (false, _) => {
+                // A line, unless it is chosen otherwise: what comes too early ends the session.
                 let length = match self.choices.below(64) {
-                    0 => usize::MAX,
+                    0 => self.said.iter().position(|&octet| octet == b'\n').map_or(usize::MAX, |end| end + 1),
+                    63 => usize::MAX,
                     length => length,
                 };
                 let input = self.client.input();
