@@ -6,6 +6,7 @@
 //! | `stage.rs` | running stages, the table at the end |
 //! | `tidy/` | rules that no other tool checks, one file a subject |
 //! | `fuzz.rs` | libFuzzer targets on the stable toolchain |
+//! | `diagrams/` | pictures of the protocol's tables |
 //! | `requirements/` | which test proves which rule |
 //! | `interop/` | foreign peers: obtained, started, checked, stopped |
 //! | `args.rs`, `cargo.rs`, `process.rs`, `project.rs` | the tools the above share |
@@ -15,6 +16,7 @@
 
 mod args;
 mod cargo;
+mod diagrams;
 mod fuzz;
 mod interop;
 mod process;
@@ -37,6 +39,7 @@ cargo xtask COMMAND
   tidy                                       the rules that no other tool checks
   fuzz [TARGET] [--seconds N]                libFuzzer on stable (10 s a target unless told otherwise)
   requirements [--check] [--recorded DIR]    which test proves which rule; writes docs/book/src/rfc-map.md
+  diagrams [--check]                         the protocol's tables as pictures, in docs/book/src/diagrams
   interop [PEER] [--strict]                  real foreign peers; PEER: dovecot
 
 What is missing on this machine is named as skipped; with --strict it is a failure.";
@@ -75,6 +78,11 @@ fn run(mut args: Args) -> Result<()> {
             let check = args.flag("--check");
             args.finish()?;
             requirements::run(recorded, check)?;
+        }
+        Some("diagrams") => {
+            let check = args.flag("--check");
+            args.finish()?;
+            diagrams::run(check)?;
         }
         Some("interop") => {
             let strict = args.flag("--strict");
