@@ -226,6 +226,8 @@ mod tests {
         Place { name: "Two", at: (100, 300), side: Side::Left },
     ];
 
+    const ROUTES: [Route; 1] = [Route { from: "Two", to: "One", via: &[], words: None }];
+
     fn layout(places: &'static [Place], routes: &'static [Route]) -> Layout {
         Layout { title: "T", note: "", size: (400, 400), places, routes, end: "Over" }
     }
@@ -247,7 +249,6 @@ mod tests {
         let fails = |layout: &Layout, edges: &[Edge]| draw(layout, edges).unwrap_err().to_string();
         assert!(fails(&layout(&PLACES, &[]), &[edge("One", "Three")]).contains("Three has no place"));
         assert!(fails(&layout(&PLACES, &[]), &[edge("One", "Over")]).contains("Two has a place"));
-        const ROUTES: [Route; 1] = [Route { from: "Two", to: "One", via: &[], words: None }];
         assert!(fails(&layout(&PLACES, &ROUTES), &[edge("One", "Two")]).contains("there is a route"));
     }
 
