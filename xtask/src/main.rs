@@ -8,6 +8,7 @@
 //! | `fuzz.rs` | libFuzzer targets on the stable toolchain |
 //! | `diagrams/` | pictures of the protocol's tables |
 //! | `requirements/` | which test proves which rule |
+//! | `mutants.rs` | what breaks without a test that notices |
 //! | `interop/` | foreign peers: obtained, started, checked, stopped |
 //! | `args.rs`, `cargo.rs`, `process.rs`, `project.rs` | the tools the above share |
 //!
@@ -19,6 +20,7 @@ mod cargo;
 mod diagrams;
 mod fuzz;
 mod interop;
+mod mutants;
 mod process;
 mod project;
 mod requirements;
@@ -40,6 +42,7 @@ cargo xtask COMMAND
   fuzz [TARGET] [--seconds N]                libFuzzer on stable (10 s a target unless told otherwise)
   requirements [--check] [--recorded DIR]    which test proves which rule; writes docs/book/src/rfc-map.md
   diagrams [--check]                         the protocol's tables as pictures, in docs/book/src/diagrams
+  mutants                                    what can be broken and no test notices (cargo-mutants, an hour)
   interop [PEER] [--strict]                  real foreign peers; PEER: dovecot
 
 What is missing on this machine is named as skipped; with --strict it is a failure.";
@@ -83,6 +86,10 @@ fn run(mut args: Args) -> Result<()> {
             let check = args.flag("--check");
             args.finish()?;
             diagrams::run(check)?;
+        }
+        Some("mutants") => {
+            args.finish()?;
+            mutants::run()?;
         }
         Some("interop") => {
             let strict = args.flag("--strict");
