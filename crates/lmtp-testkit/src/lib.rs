@@ -5,6 +5,7 @@
 
 #![allow(clippy::missing_panics_doc)]
 
+mod book;
 pub mod counted;
 pub mod effort;
 pub mod evil;

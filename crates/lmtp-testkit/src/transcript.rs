@@ -96,6 +96,21 @@ pub fn all() -> Vec<Transcript> {
     files.iter().map(|file| Transcript::read(file)).collect()
 }
 
+/// The transcripts in a Markdown text: its blocks that are fenced as `lmtp`, named
+/// after the text and the line where they begin.
+pub fn in_markdown(name: &str, text: &str) -> Vec<Transcript> {
+    let mut transcripts = Vec::new();
+    let mut lines = (1..).zip(text.lines());
+    while let Some((number, line)) = lines.next() {
+        let Some(language) = line.trim_start().strip_prefix("```") else { continue };
+        let block: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
+        if language.trim() == "lmtp" {
+            transcripts.push(Transcript::parse(&format!("{name}:{number}"), &block.join("\n")));
+        }
+    }
+    transcripts
+}
+
 impl Transcript {
     /// Reads a file.
     pub fn read(file: &Path) -> Self {
