@@ -86,10 +86,11 @@ proptest! {
     #![proptest_config(cases(2000))]
 
     /// A server that keeps to the protocol: the outcomes are those that a naive
-    /// reading of its log gives (R2033-4.2-i, R2033-4.2-k, R2033-5-j,
-    /// R2920-3.1-d, R2920-3.1-f).
+    /// reading of its log gives.
     #[test]
     fn an_honest_server_is_understood(setting in setting()) {
+        lmtp_testkit::proves!("R2033-4-b", "R2033-4.2-h", "R2033-4.2-i", "R2033-4.2-k", "R2033-5-j");
+        lmtp_testkit::proves!("R2034-4-f", "R2920-3.1-d", "R2920-3.1-f", "R5321-4.2-b", "R5321-4.2-d");
         let (session, server) = setting.play(&setting.honest_acts, &setting.message);
         let report = session.report.as_ref().expect("a report");
         let expected = expected_outcomes(&server.log, setting.recipients);
@@ -133,6 +134,7 @@ proptest! {
     /// came to: its answers are its own (invariants 11, 33).
     #[test]
     fn the_second_message_has_answers_of_its_own(setting in setting(), second in acts(5, true)) {
+        lmtp_testkit::proves!("R2033-4.2-n");
         let (mut session, mut server) = setting.play(&setting.honest_acts, &setting.message);
         let alive = session.client.is_ready() && !server.closed;
         server.start_over(second);
@@ -169,6 +171,7 @@ proptest! {
     /// So is one that holds what must not be sent, wherever it stands.
     #[test]
     fn forbidden_octets_are_never_stored(setting in setting(), place in 0_usize..40, bad in prop_oneof![Just("\r"), Just("\n"), Just("\0"), Just("\u{e9}")]) {
+        lmtp_testkit::proves!("R5321-2.3.8-b", "R5321-2.4-c", "R6152-3-b", "SMUG-practice-c");
         let mut message = setting.message;
         let mut place = place.min(message.octets.len());
         // Not between CR and LF, where an LF or CR more would make other pairs.

@@ -87,6 +87,7 @@ fn rule_2_a_new_driver_goes_on_where_the_old_one_was_dropped() {
 /// unless the session is idle.
 #[test]
 fn rule_3_every_wait_has_a_deadline() {
+    lmtp_testkit::proves!("R5321-4.5.3.2-a");
     let mut session = session("Hello\r\n");
     let mut phases = Vec::new();
     let said = [&b"220 mx\r\n"[..], LHLO_OK, b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 done\r\n"];
@@ -144,7 +145,9 @@ fn rule_3_trickling_gains_no_time() {
 /// Rule 3: each block of content has its time, and each final reply.
 #[test]
 fn rule_3_each_unit_has_its_time() {
+    lmtp_testkit::proves!("R5321-4.5.3.2-a", "R5321-4.5.3.2.6-a", "R2033-5-i");
     let timeouts = Timeouts::default();
+    assert!(timeouts.final_reply >= Duration::from_secs(600));
     let mut client = Client::new(Config::default());
     client.deliver(envelope(2), Content::UNKNOWN).unwrap();
     let mut now = Instant::ORIGIN;
@@ -194,6 +197,7 @@ fn rule_3_each_unit_has_its_time() {
 /// the stream: the 421 explains it.
 #[test]
 fn rule_4_the_last_words_are_heard() {
+    lmtp_testkit::proves!("R5321-4.3.2-c");
     let mut session = amid_content("Hello\r\n");
     session.settle();
     session.hear(b"421 4.3.2 shutting down\r\n");
@@ -286,6 +290,7 @@ fn the_end_leaves_with_the_last_of_the_body() {
 /// The window keeps a million recipients from filling both directions.
 #[test]
 fn a_group_is_never_longer_than_the_window() {
+    lmtp_testkit::proves!("R2920-3.1-h");
     let mut session = Session::new(Config::default(), envelope(10_000), Message::new(""));
     greet(&mut session);
     session.run();
@@ -362,6 +367,7 @@ fn a_report_can_be_asked_for_at_any_moment() {
 /// The 421 is in the error, whatever came of it.
 #[test]
 fn a_421_explains_the_end() {
+    lmtp_testkit::proves!("R5321-4.3.2-c");
     for end in ["close", "time out"] {
         let mut session = Session::new(Config::default(), envelope(2), Message::new("Hi\r\n"));
         for said in [&b"220 mx\r\n"[..], LHLO_OK, b"250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n", b"421 4.3.2 bye\r\n"] {
@@ -383,6 +389,7 @@ fn a_421_explains_the_end() {
 /// The window counts octets as well as commands.
 #[test]
 fn the_window_counts_octets() {
+    lmtp_testkit::proves!("R2920-3.1-h");
     let mut config = Config::default();
     config.limits.pipelined_octets = 100;
     let mut session = Session::new(config, envelope(50), Message::new(""));
@@ -473,6 +480,7 @@ fn a_report_is_taken_before_the_next_message() {
 /// A server cannot fill the memory with its answers.
 #[test]
 fn answers_are_bounded() {
+    lmtp_testkit::proves!("R5321-4.5.3.1.5-b");
     let mut config = Config::default();
     config.limits.answers = 10;
     config.limits.reply_size = 200;

@@ -5,12 +5,15 @@
 
 #![allow(clippy::missing_panics_doc)]
 
+mod book;
 pub mod conversation;
+pub mod counted;
 pub mod effort;
 pub mod evil;
 pub mod fuzz;
 pub mod memory;
 pub mod model;
+pub mod proof;
 pub mod served;
 pub mod socket;
 pub mod transcript;

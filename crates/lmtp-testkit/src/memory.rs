@@ -7,6 +7,8 @@ use bytes::{Buf, Bytes};
 use lmtp_proto::client::{Client, Config, Event};
 use lmtp_proto::{Content, Envelope, Error, Instant, Machine, Output, Report};
 
+use crate::counted::Counted;
+
 /// Where the content of a message comes from.
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -31,7 +33,7 @@ impl Message {
 #[derive(Debug)]
 pub struct Session {
     /// The machine.
-    pub client: Client,
+    pub client: Counted<Client>,
     /// What it was told to send.
     pub message: Message,
     /// Every event, except for the wishes for content.
@@ -70,7 +72,7 @@ impl Session {
     /// A session without a message to deliver.
     pub fn idle(config: Config, message: Message) -> Self {
         Self {
-            client: Client::new(config),
+            client: Counted::new(Client::new(config)),
             message,
             events: Vec::new(),
             sent: Vec::new(),
@@ -85,12 +87,14 @@ impl Session {
     /// Delivers the message, again if need be.
     pub fn deliver(&mut self, envelope: Envelope) {
         self.given = 0;
-        self.client.deliver(envelope, self.message.content).expect("no message is under way");
+        self.client.act().deliver(envelope, self.message.content).expect("no message is under way");
         self.report = self.client.take_report();
     }
 
     /// Runs until it waits for something, without writing or giving content.
     pub fn settle(&mut self) -> Waiting {
+        // Asked once more than it must be, if nothing has happened since.
+        self.client.act();
         if self.wanted {
             return Waiting::ToSend;
         }
@@ -152,7 +156,7 @@ impl Session {
         let Message { octets, chunk, fails_at, .. } = &self.message;
         let until = fails_at.unwrap_or(octets.len());
         let end = until.min(self.given.saturating_add((*chunk).max(1)));
-        let client = &mut self.client;
+        let client = self.client.act();
         let given = match (self.given < end, fails_at) {
             (true, _) => client.body(Bytes::copy_from_slice(&octets[self.given..end])),
             (false, Some(_)) => client.fail_body(),

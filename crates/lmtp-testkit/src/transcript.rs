@@ -17,8 +17,9 @@
 //! = bob@example.org delivered final 250 2.0.0
 //! ```
 //!
-//! Head, one a line: `from`, `to` (repeated), `message` (with `\r`, `\n`, `\\`
-//! and `\xHH`), `set` with one of `no-pipelining`, `convert`, `send-8bit`,
+//! Head, one a line: `from`, `to` (repeated), `proves` (ids of rules with commas,
+//! see [`proof`](crate::proof)), `message` (with `\r`, `\n`, `\\` and `\xHH`),
+//! `set` with one of `no-pipelining`, `convert`, `send-8bit`,
 //! `exact` (the client is told size and class), `chunk N`, `body-fails-at N`.
 //!
 //! Conversation: `C:` and `S:` lines; `S~` octets with escapes and no line end;
@@ -35,6 +36,7 @@ use lmtp_proto::{Content, Envelope, ForwardPath, LineEndings, ReversePath};
 
 use crate::memory::{Message, Session, Waiting};
 use crate::model::stuffed;
+use crate::proof::Proof;
 
 /// A conversation.
 #[derive(Debug, Clone)]
@@ -51,6 +53,8 @@ pub struct Transcript {
     pub turns: Vec<Turn>,
     /// What comes of it.
     pub results: Vec<String>,
+    /// The rules that it proves.
+    pub proves: Vec<String>,
 }
 
 /// One turn of a conversation.
@@ -92,6 +96,21 @@ pub fn all() -> Vec<Transcript> {
     files.iter().map(|file| Transcript::read(file)).collect()
 }
 
+/// The transcripts in a Markdown text: its blocks that are fenced as `lmtp`, named
+/// after the text and the line where they begin.
+pub fn in_markdown(name: &str, text: &str) -> Vec<Transcript> {
+    let mut transcripts = Vec::new();
+    let mut lines = (1..).zip(text.lines());
+    while let Some((number, line)) = lines.next() {
+        let Some(language) = line.trim_start().strip_prefix("```") else { continue };
+        let block: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
+        if language.trim() == "lmtp" {
+            transcripts.push(Transcript::parse(&format!("{name}:{number}"), &block.join("\n")));
+        }
+    }
+    transcripts
+}
+
 impl Transcript {
     /// Reads a file.
     pub fn read(file: &Path) -> Self {
@@ -106,11 +125,13 @@ impl Transcript {
         let mut config = Config::default();
         config.transcript = true;
         let (mut from, mut to, mut message, mut exact) = (None, Vec::new(), Message::new(""), false);
+        let mut proves = Vec::new();
         for line in head.lines().filter(|line| !line.starts_with('#')) {
             let (key, value) = line.split_once(':').unwrap_or_else(|| panic!("{name}: {line:?} has no colon"));
             match (key, value.trim()) {
                 ("from", address) => from = Some(address.parse::<ReversePath>().expect("a sender")),
                 ("to", address) => to.push(address.parse::<ForwardPath>().expect("a recipient")),
+                ("proves", ids) => proves.extend(ids.split(',').map(|id| id.trim().to_owned())),
                 ("message", text) => message.octets = unescaped(text),
                 ("set", "no-pipelining") => config.pipelining = Pipelining::Off,
                 ("set", "convert") => config.line_endings = LineEndings::Convert,
@@ -150,7 +171,7 @@ impl Transcript {
                 _ => panic!("{name}: what is {line:?}?"),
             }
         }
-        Self { name: name.into(), config, envelope, message, turns, results }
+        Self { name: name.into(), config, envelope, message, turns, results, proves }
     }
 
     /// How many octets the server says.
@@ -210,8 +231,10 @@ impl Transcript {
         );
     }
 
-    /// Checks that it goes the same way however the server's octets are cut.
+    /// Checks that it goes the same way however the server's octets are cut; so
+    /// it proves what it says that it proves.
     pub fn play_with_every_cut(&self) {
+        let _proof = Proof::named(&self.proves, env!("CARGO_PKG_NAME"), &format!("transcript {}", self.name));
         let whole = self.play(Cut::Whole);
         let cuts = (0..=self.server_octets()).map(Cut::At).chain([Cut::Octets]);
         for cut in cuts {

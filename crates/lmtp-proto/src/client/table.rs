@@ -229,6 +229,7 @@ mod tests {
     /// Every cell: 15 states by 37 inputs.
     #[test]
     fn every_cell_keeps_the_rules() {
+        lmtp_testkit::proves!("R5321-3.3-d");
         let mut allowed = 0;
         for state in STATES {
             for input in inputs() {
@@ -239,7 +240,7 @@ mod tests {
                     continue;
                 }
                 allowed += 1;
-                // R5321-3.3-d: content only behind a 354.
+                // Content only behind a 354.
                 if next == State::Content {
                     assert_eq!(input, Input::Reply(Verb::Data, Tone::GoOn), "{cell:?}");
                 }
@@ -264,6 +265,7 @@ mod tests {
 
     #[test]
     fn groups_end_where_rfc_2920_says() {
+        lmtp_testkit::proves!("R2920-3.1-a");
         for input in inputs() {
             if let Some(next) = following(input) {
                 let sent = match input {

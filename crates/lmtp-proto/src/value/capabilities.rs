@@ -239,6 +239,7 @@ mod tests {
 
     #[test]
     fn a_dovecot() {
+        lmtp_testkit::proves!("R5321-4.1.1.1-c");
         let offered = announced("dovecot.example Hello\n8BITMIME\nCHUNKING\npipelining\nXCLIENT ADDR PORT\nSIZE 1000");
         assert_eq!(offered.server(), "dovecot.example");
         assert!(offered.pipelining() && offered.eight_bit_mime() && !offered.smtputf8());
@@ -248,6 +249,7 @@ mod tests {
 
     #[test]
     fn odd_lines_are_kept() {
+        lmtp_testkit::proves!("CYRUS-docs-b");
         let offered = announced("x\nOk SESSIONID=<cyrus-1>\n\nAUTH=PLAIN\n*!\u{fffd}");
         let lines: Vec<_> = offered.extensions().iter().map(Extension::as_str).collect();
         assert_eq!(lines, ["Ok SESSIONID=<cyrus-1>", "", "AUTH=PLAIN", "*!\u{fffd}"]);
@@ -255,6 +257,7 @@ mod tests {
 
     #[test]
     fn the_forms_of_size() {
+        lmtp_testkit::proves!("R1870-3-c");
         for (line, size) in [
             ("SIZE", Some(0)),
             ("SIZE 0", Some(0)),

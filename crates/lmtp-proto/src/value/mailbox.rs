@@ -84,6 +84,7 @@ mod tests {
 
     #[test]
     fn addresses_of_every_form() {
+        lmtp_testkit::proves!("R5321-4.1.2-b", "R5321-4.1.2-c", "R6531-3.3-a");
         for (text, local, domain) in [
             ("user@localhost", "user", "localhost"),
             ("a.b+c@example.org", "a.b+c", "example.org"),
@@ -104,6 +105,7 @@ mod tests {
 
     #[test]
     fn what_is_no_address() {
+        lmtp_testkit::proves!("R5321-4.1.2-b", "R5321-4.1.2-c");
         for text in [
             "",
             "a",
@@ -132,6 +134,7 @@ mod tests {
 
     #[test]
     fn nothing_can_be_injected() {
+        lmtp_testkit::proves!("R5321-4.1.2-f");
         for text in ["a@b\r\nRCPT TO:<c@d>", "a\n@b", "a\0@b", "\"\r\n\"@b", "a@b>\r\nDATA", "\u{560d}\u{560a}\n@b"] {
             let problem = text.parse::<Mailbox>().unwrap_err().problem();
             assert_eq!(problem, AddressProblem::ControlCharacter, "{text:?}");
@@ -140,6 +143,7 @@ mod tests {
 
     #[test]
     fn long_local_parts_are_in_use() {
+        lmtp_testkit::proves!("R5321-4.5.3.1.1-a", "R5321-4.5.3.1.3-a");
         let address = |n: usize| format!("{}@x", "a".repeat(n)).parse::<Mailbox>();
         assert!(address(64).is_ok() && address(252).is_ok());
         assert_eq!(address(253).unwrap_err().problem(), AddressProblem::TooLong);
