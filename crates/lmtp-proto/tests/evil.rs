@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use lmtp_proto::client::{Config, Pipelining};
-use lmtp_proto::{Envelope, FaultKind, ForwardPath, Outcome};
+use lmtp_proto::{Envelope, FaultKind, ForwardPath, Outcome, Report};
 use lmtp_testkit::effort::cases;
-use lmtp_testkit::evil::{Act, EvilServer, acts, converse, expected_outcomes, go_on};
+use lmtp_testkit::evil::{Act, EvilServer, acts, converse, expected_of_each, expected_outcomes, go_on};
 use lmtp_testkit::memory::{Message, Session};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -66,6 +66,41 @@ impl Setting {
         let mut session = session(self.recipients, self.pipelining, self.window, message.clone());
         converse(&mut session, &mut server, (self.piece, self.write), lost_here);
         (session, server)
+    }
+}
+
+impl Setting {
+    /// Several messages, sent as fast as the client takes them.
+    fn play_all(&self, acts: &[Act], messages: &[Message], depth: usize, quits: bool) -> (Session, EvilServer) {
+        let mut server = EvilServer::new(acts.to_vec(), OFFERS[usize::from(!self.pipelining)]);
+        let mut config = Config::default();
+        config.limits.pipelined_commands = self.window;
+        config.depth = depth;
+        let mut session = Session::idle(config, Message::new(""));
+        session.pending = messages.iter().map(|message| (envelope(self.recipients), message.clone())).collect();
+        session.leaves = quits;
+        converse(&mut session, &mut server, (self.piece, self.write), all_lost_here);
+        (session, server)
+    }
+}
+
+fn outcomes(session: &Session) -> Vec<Vec<Outcome>> {
+    let of = |report: &Report| report.recipients().map(|recipient| recipient.outcome()).collect();
+    session.reports.iter().map(of).collect()
+}
+
+/// The same of every message.
+fn all_lost_here(session: &Session, server: &EvilServer) {
+    for report in session.client.reports() {
+        let place = usize::try_from(report.transaction().0).unwrap();
+        let stored = server.transactions.get(place).is_some_and(|seen| seen.stored);
+        for recipient in report.recipients() {
+            match recipient.outcome() {
+                Outcome::Delivered => assert!(stored || server.babbled),
+                Outcome::Unsent => assert!(!stored, "would be unsent, and is stored"),
+                Outcome::Temporary | Outcome::Permanent | Outcome::Uncertain => {}
+            }
+        }
     }
 }
 
@@ -151,6 +186,53 @@ proptest! {
         } else {
             prop_assert!(got.iter().all(|outcome| *outcome == Outcome::Unsent), "{:?} {:?}", got, server.log);
         }
+    }
+
+    /// Messages behind one another, each begun while the answers to the one
+    /// before are open: to an honest server each has the answers that a naive
+    /// reading of the server's log gives, whatever became of the others.
+    #[test]
+    fn messages_behind_one_another_have_answers_of_their_own(
+        setting in setting(),
+        honest_acts in acts(8, true),
+        messages in prop::collection::vec(message(), 1..5),
+        depth in 1_usize..4,
+        quits in any::<bool>(),
+    ) {
+        let (session, server) = setting.play_all(&honest_acts, &messages, depth, quits);
+        let expected = expected_of_each(&server.transactions, messages.len(), setting.recipients);
+        prop_assert_eq!(outcomes(&session), expected, "{:?}, error {:?}", server.transactions, session.error);
+        let stored: Vec<_> = server.transactions.iter().zip(&messages).filter(|(seen, _)| seen.stored).map(|(_, message)| &message.octets).collect();
+        prop_assert_eq!(server.messages.iter().collect::<Vec<_>>(), stored);
+    }
+
+    /// The same to a server that does anything: nothing is told to be delivered
+    /// or unsent that is not, and what was not ended is never uncertain.
+    #[test]
+    fn an_evil_server_cannot_make_us_lie_about_any_of_them(
+        setting in setting(),
+        any_acts in acts(8, false),
+        messages in prop::collection::vec(message(), 1..5),
+        depth in 1_usize..4,
+        quits in any::<bool>(),
+    ) {
+        let (session, server) = setting.play_all(&any_acts, &messages, depth, quits);
+        let got = outcomes(&session);
+        prop_assert_eq!(got.len(), messages.len());
+        for (place, outcomes) in got.iter().enumerate() {
+            prop_assert_eq!(outcomes.len(), setting.recipients);
+            let stored = server.transactions.get(place).is_some_and(|seen| seen.stored);
+            for outcome in outcomes {
+                match outcome {
+                    Outcome::Delivered => prop_assert!(stored || server.babbled),
+                    Outcome::Unsent => prop_assert!(!stored),
+                    Outcome::Uncertain => prop_assert!(session.error.is_some()),
+                    Outcome::Temporary | Outcome::Permanent => {}
+                }
+            }
+        }
+        // Only the one whose end was on its way can be uncertain.
+        prop_assert!(got.iter().filter(|outcomes| outcomes.contains(&Outcome::Uncertain)).count() <= 1);
     }
 
     /// A message that cannot be read to its end is stored by nobody, wherever it

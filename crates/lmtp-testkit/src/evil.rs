@@ -134,7 +134,21 @@ pub struct EvilServer {
     /// Whether it has hung up.
     pub closed: bool,
     /// What was answered with what; `None` where it was not one reply.
-    pub log: Vec<(String, Option<u16>)>,
+    pub log: Log,
+    /// What it saw of each transaction.
+    pub transactions: Vec<Seen>,
+}
+
+/// What was answered with what; `None` where it was not one reply.
+pub type Log = Vec<(String, Option<u16>)>;
+
+/// What a server saw of one transaction: all from its MAIL to the next.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// What was answered with what.
+    pub log: Log,
+    /// Whether the end of a message for somebody was seen.
+    pub stored: bool,
 }
 
 impl EvilServer {
@@ -152,6 +166,7 @@ impl EvilServer {
             babbled: false,
             closed: false,
             log: Vec::new(),
+            transactions: Vec::new(),
         }
     }
 
@@ -186,6 +201,9 @@ impl EvilServer {
                     // A lone dot is a message for nobody.
                     self.stored = self.accepted > 0;
                     self.messages.extend(self.stored.then_some(message));
+                    if let Some(seen) = self.transactions.last_mut() {
+                        seen.stored = self.stored;
+                    }
                     for index in 0..std::mem::take(&mut self.accepted) {
                         self.answer(&format!("final {index}"), 250, "2.0.0 stored", &mut out);
                     }
@@ -196,6 +214,9 @@ impl EvilServer {
                 continue;
             }
             let verb = String::from_utf8_lossy(line.get(..4).unwrap_or(line)).into_owned();
+            if verb == "MAIL" {
+                self.transactions.push(Seen::default());
+            }
             let code = match verb.as_str() {
                 "LHLO" => self.answer(&verb, 250, &self.offers(), &mut out),
                 "DATA" => self.answer(&verb, 354, "go on", &mut out),
@@ -250,6 +271,9 @@ impl EvilServer {
         }
         let code = said.map(|said| said.code);
         self.log.push((to.into(), code));
+        if let Some(seen) = self.transactions.last_mut() {
+            seen.log.push((to.into(), code));
+        }
         code
     }
 }
@@ -312,12 +336,32 @@ pub fn go_on(
 /// the plainest words. `None`: *uncertain* if the server saw the end of the
 /// message, else *unsent*.
 pub fn expected_outcomes(log: &[(String, Option<u16>)], recipients: usize) -> Vec<Option<Outcome>> {
+    follow(log, recipients).0
+}
+
+/// The same for several messages in a row, each with what a server saw of it: no
+/// answer counts behind one that is none.
+pub fn expected_of_each(seen: &[Seen], messages: usize, recipients: usize) -> Vec<Vec<Outcome>> {
+    let mut understood = true;
+    let mut seen = seen.iter();
+    let outcomes = (0..messages).map(|_| {
+        let Some(seen) = seen.next().filter(|_| understood) else { return vec![Outcome::Unsent; recipients] };
+        let (outcomes, goes_on) = follow(&seen.log, recipients);
+        understood = goes_on;
+        let silent = if seen.stored { Outcome::Uncertain } else { Outcome::Unsent };
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or(silent)).collect()
+    });
+    outcomes.collect()
+}
+
+/// Outcomes, and whether every reply could be the answer to its command.
+fn follow(log: &[(String, Option<u16>)], recipients: usize) -> (Vec<Option<Outcome>>, bool) {
     let mut outcomes = vec![None; recipients];
     let mut accepted = Vec::new();
     let mut next_rcpt = 0;
     let mut mail_refused = false;
     for (to, code) in log {
-        let Some(code) = code else { break };
+        let Some(code) = code else { return (outcomes, false) };
         let refusal = match code / 100 {
             4 => Some(Outcome::Temporary),
             5 => Some(Outcome::Permanent),
@@ -351,9 +395,9 @@ pub fn expected_outcomes(log: &[(String, Option<u16>)], recipients: usize) -> Ve
                 let place = accepted[last["final ".len()..].parse::<usize>().expect("a number")];
                 outcomes[place] = Some(refusal.unwrap_or(Outcome::Delivered));
             }
-            ("QUIT", ..) => {}
-            _ => break, // nothing that follows a wrong answer counts
+            ("RSET", 2, _) | ("QUIT", ..) => {}
+            _ => return (outcomes, false), // nothing that follows a wrong answer counts
         }
     }
-    outcomes
+    (outcomes, true)
 }

@@ -24,7 +24,8 @@
 //! Conversation: `C:` and `S:` lines; `S~` octets with escapes and no line end;
 //! `-- close` and `-- timeout` for the server's side; `-- deliver` and `-- quit`
 //! for the client's. At the end `=` lines, exactly those of
-//! [`results`](crate::memory::results), or `= nothing`. Lines with `#` are
+//! [`results`](crate::memory::results), or `= nothing`; of several messages the
+//! last one's, or all of them, each behind `= message N`. Lines with `#` are
 //! comments.
 
 use std::fs;
@@ -119,6 +120,7 @@ impl Transcript {
                 ("set", option) => match option.split_once(' ') {
                     Some(("chunk", size)) => message.chunk = size.parse().expect("a number"),
                     Some(("body-fails-at", place)) => message.fails_at = Some(place.parse().expect("a number")),
+                    Some(("depth", depth)) => config.depth = depth.parse().expect("a number"),
                     Some(("window", size)) => config.limits.pipelined_commands = size.parse().expect("a number"),
                     _ => panic!("{name}: no option {option:?}"),
                 },
@@ -194,7 +196,9 @@ impl Transcript {
         }
         session.run();
         self.compare(&session, &expected, cut);
-        assert_eq!(session.results(), self.results, "{}: results, {cut:?}", self.name);
+        let all = self.results.first().is_some_and(|line| line.starts_with("message "));
+        let results = if all { session.all_results() } else { session.results() };
+        assert_eq!(results, self.results, "{}: results, {cut:?}", self.name);
         session
     }
 

@@ -5,12 +5,11 @@ use core::time::Duration;
 
 use super::deadline::{Unit, Wait};
 use super::inflight::Expected;
-use super::table::{Action, Input, State, Tone, following, step};
-use super::transaction::Transaction;
+use super::table::{Action, Input, More, State, Tone, following, step};
 use super::{BLOCK, Client, Event, Glance, LAST_WORDS, Line, Pipelining};
 use crate::codec::encode_command;
 use crate::value::{Capabilities, Command, Reply, ReplyCode, Verb};
-use crate::{Error, Fault, Output, Phase};
+use crate::{Error, Output, Phase};
 
 impl Client {
     /// Takes a step that is not a reply's.
@@ -41,7 +40,12 @@ impl Client {
             Action::Leave => self.leave(),
             Action::Finish | Action::Close => self.finish(),
         }
-        self.run_ahead();
+        match (self.state, self.in_flight.first()) {
+            // What comes next was sent ahead.
+            (State::Ready, Some(Expected::Reply(Verb::Mail))) => return self.take_step(Input::Begin),
+            (State::Ready, Some(Expected::Reply(Verb::Quit))) => return self.take_step(Input::Quit),
+            _ => self.run_ahead(),
+        }
         if self.in_flight.is_empty() && matches!(self.state, State::Refused | State::NoRecipients) {
             self.take_step(Input::Drained);
         }
@@ -54,15 +58,30 @@ impl Client {
             return;
         }
         while !matches!(self.state, State::Refused | State::NoRecipients | State::Over)
-            && self.in_flight.has_room(self.queue.mark(), &self.config.limits)
-            && let Some(next) = self.in_flight.last().and_then(|last| following(last.answered(Tone::Yes)))
+            && self.in_flight.has_room(&self.config.limits)
+            && let Some(next) = self.next_ahead()
             && self.send(next)
         {}
     }
 
+    /// What may follow the last command that was sent, or the content.
+    fn next_ahead(&mut self) -> Option<Verb> {
+        let last = self.in_flight.last()?.answered(Tone::Yes);
+        let then = match last {
+            Input::Final(_, More::Last) => self.next_wish(),
+            _ => None,
+        };
+        following(last, then)
+    }
+
+    /// What the application wants when the transaction at hand is over.
+    fn next_wish(&mut self) -> Option<Input> {
+        if self.begin_next() { Some(Input::Begin) } else { self.leaving.then_some(Input::Quit) }
+    }
+
     /// Sends a command and expects its reply; `false` if there is none to send.
     fn send(&mut self, verb: Verb) -> bool {
-        let (command, expected) = match (verb, &mut self.transaction) {
+        let (command, expected) = match (verb, self.transactions.speaker()) {
             (Verb::Mail, Some(transaction)) => (transaction.mail(), Expected::Reply(verb)),
             (Verb::Rcpt, Some(transaction)) => match transaction.next_rcpt() {
                 Some((command, id, more)) => (command, Expected::Recipient(id, more)),
@@ -74,8 +93,9 @@ impl Client {
             (Verb::Quit, _) => (Command::Quit, Expected::Reply(verb)),
             (Verb::Mail | Verb::Rcpt, None) => return false,
         };
+        let before = self.queue.len();
         encode_command(&command, &mut self.queue);
-        self.in_flight.push(expected, self.queue.mark());
+        self.in_flight.push(expected, self.queue.mark(), self.queue.len().saturating_sub(before));
         self.note(|| Line::Command(command.to_string()));
         true
     }
@@ -83,14 +103,14 @@ impl Client {
     /// Sends the end of the data and expects a reply for each accepted
     /// recipient, duplicates included, in the order of their RCPTs.
     fn send_end(&mut self) {
-        let Some(transaction) = &mut self.transaction else { return };
+        let Some(transaction) = self.transactions.current_mut() else { return };
         let octets = match transaction.end(&mut self.queue) {
             Ok(octets) => octets,
             Err(error) => return self.fail(Error::Content(error)),
         };
         let mark = self.queue.mark();
         for (id, more) in transaction.accepted() {
-            self.in_flight.push(Expected::Final(id, more), mark);
+            self.in_flight.push(Expected::Final(id, more), mark, 0);
         }
         self.note(|| Line::Content { octets });
         self.note(|| Line::EndOfData);
@@ -118,7 +138,7 @@ impl Client {
             Action::TurnedAway => return self.fail(Error::Refused { phase, reply: reply.clone() }),
             _ => {}
         }
-        match (expected, &mut self.transaction) {
+        match (expected, self.transactions.current_mut()) {
             (Expected::Greeting, _) => self.greeting = Some(reply.clone()),
             (Expected::Reply(Verb::Lhlo), _) => self.capabilities = Some(Capabilities::from(reply)),
             (_, Some(transaction)) => match transaction.record(expected, reply, &self.config.limits) {
@@ -134,17 +154,25 @@ impl Client {
         }
     }
 
-    /// Goes on with what waits for a look at the line: the beginning of a
-    /// transaction, the end of the data. `false` if the driver has to look first.
+    /// Goes on with what the application has asked for meanwhile. Some of it
+    /// waits for a look at the line: the beginning of a transaction when nothing
+    /// is due, the end of the data. `false` if the driver has to look first.
     ///
     /// What the server says at such a moment answers nothing. Taken for the
     /// answer to what comes next, it would shift every answer behind it.
     fn go_on(&mut self) -> bool {
-        let begins = self.capabilities.is_some()
-            && matches!(self.state, State::Ready | State::NeedsReset)
-            && self.transaction.as_ref().is_some_and(Transaction::is_waiting);
+        if self.write_closed {
+            return true;
+        }
+        self.run_ahead();
+        let idle = matches!(self.state, State::Ready | State::NeedsReset);
+        let begins = idle && self.transactions.has_waiting();
         let ends = self.state == State::Content && self.content_ends;
-        if !(begins || ends) || self.write_closed {
+        if idle && self.leaving {
+            self.take_step(Input::Quit);
+            return true;
+        }
+        if !(begins || ends) {
             return true;
         }
         if self.has_stray_input() {
@@ -152,37 +180,55 @@ impl Client {
         } else if self.glance != Glance::Taken {
             self.glance = Glance::Asked;
             return false;
-        } else if ends {
-            self.content_ends = false;
-            self.take_step(Input::ContentEnds);
         } else {
-            self.begin();
+            self.glance = Glance::Due;
+            if ends {
+                self.content_ends = false;
+                self.take_step(Input::ContentEnds);
+            } else if self.begin_next() {
+                self.take_step(Input::Begin);
+            }
         }
         true
     }
 
-    fn begin(&mut self) {
-        if let (Some(transaction), Some(offered)) = (&mut self.transaction, &self.capabilities) {
+    /// Prepares the next message for which there is something to ask; those for
+    /// which nobody is left to ask for are over. `false` if there is none.
+    fn begin_next(&mut self) -> bool {
+        while let (Some(transaction), Some(offered)) = (self.transactions.waiting(), &self.capabilities) {
             if transaction.prepare(offered, &self.config) {
-                self.take_step(Input::Begin);
-            } else {
-                self.finish(); // nobody is left to ask for
+                return true;
             }
+            transaction.finish();
+            self.tell();
         }
+        false
     }
 
     /// The server wants a message although nobody is left to get it: there is
     /// doubt on this connection, and it is not used again.
     fn leave(&mut self) {
-        if let Some(transaction) = &mut self.transaction {
+        if let Some(transaction) = self.transactions.current_mut() {
             transaction.warn("the server accepts DATA although nobody is left to send to; the connection is closed");
         }
         self.finish();
+        if self.transactions.has_waiting() {
+            self.transactions.stop(&Error::Closed { phase: Phase::Mail }, self.queue.sent());
+            self.tell();
+        }
     }
 
     fn finish(&mut self) {
-        if let Some(transaction) = self.transaction.as_mut().filter(|transaction| !transaction.is_over()) {
-            self.events.push_back(Event::Done(transaction.finish()));
+        if let Some(transaction) = self.transactions.current_mut() {
+            transaction.finish();
+        }
+        self.tell();
+    }
+
+    /// Tells of the messages that are over, in their order.
+    fn tell(&mut self) {
+        while let Some(id) = self.transactions.next_to_tell() {
+            self.events.push_back(Event::Done(id));
         }
     }
 
@@ -198,9 +244,7 @@ impl Client {
             }
             (error, _) => error,
         };
-        if let Some(transaction) = &mut self.transaction {
-            transaction.stop(Fault::from(error.clone()), self.queue.sent());
-        }
+        self.transactions.stop(&error, self.queue.sent());
         self.queue.clear();
         self.in_flight.clear();
         self.error = Some(error);
@@ -250,7 +294,7 @@ impl Client {
         }
         if self.state == State::Content
             && queued < BLOCK
-            && let Some(transaction) = &mut self.transaction
+            && let Some(transaction) = self.transactions.current_mut()
             && (transaction.asks() || queued == 0)
         {
             return Some(Output::Event(Event::BodyWanted(transaction.id())));

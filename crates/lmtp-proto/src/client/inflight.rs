@@ -46,36 +46,46 @@ impl Expected {
 /// ends: a reply that is read before that place was written answers nothing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct InFlight {
-    due: VecDeque<(Expected, u64)>,
-    /// Where the last answered command ended.
-    answered: u64,
+    due: VecDeque<Due>,
+    /// Octets of all commands whose replies are due.
+    octets: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    expected: Expected,
+    /// Where its command ends.
+    mark: u64,
+    /// How long its command is; content is not counted.
+    octets: usize,
 }
 
 impl InFlight {
-    /// A reply is due to what ends at `mark`.
-    pub(super) fn push(&mut self, expected: Expected, mark: u64) {
-        self.due.push_back((expected, mark));
+    /// A reply is due to what ends at `mark`, a command of so many octets.
+    pub(super) fn push(&mut self, expected: Expected, mark: u64, octets: usize) {
+        self.due.push_back(Due { expected, mark, octets });
+        self.octets = self.octets.saturating_add(octets);
     }
 
     /// What the next reply answers, once `sent` octets were written.
     pub(super) fn answer(&mut self, sent: u64) -> Option<Expected> {
-        let &(expected, mark) = self.due.front().filter(|(_, mark)| *mark <= sent)?;
+        let &due = self.due.front().filter(|due| due.mark <= sent)?;
         self.due.pop_front();
-        self.answered = mark;
-        Some(expected)
+        self.octets = self.octets.saturating_sub(due.octets);
+        Some(due.expected)
     }
 
     pub(super) fn first(&self) -> Option<Expected> {
-        self.due.front().map(|(expected, _)| *expected)
+        self.due.front().map(|due| due.expected)
     }
 
     /// Whether the next reply may come, `sent` octets having been written.
     pub(super) fn is_owed(&self, sent: u64) -> bool {
-        self.due.front().is_some_and(|(_, mark)| *mark <= sent)
+        self.due.front().is_some_and(|due| due.mark <= sent)
     }
 
     pub(super) fn last(&self) -> Option<Expected> {
-        self.due.back().map(|(expected, _)| *expected)
+        self.due.back().map(|due| due.expected)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -84,12 +94,11 @@ impl InFlight {
 
     pub(super) fn clear(&mut self) {
         self.due.clear();
+        self.octets = 0;
     }
 
-    /// Whether one more command may leave ahead of its reply, `mark` being
-    /// where it would begin.
-    pub(super) fn has_room(&self, mark: u64, limits: &Limits) -> bool {
-        let octets = mark.saturating_sub(self.answered);
-        self.due.len() < limits.pipelined_commands && octets < limits.pipelined_octets as u64
+    /// Whether one more command may leave ahead of its reply.
+    pub(super) fn has_room(&self, limits: &Limits) -> bool {
+        self.due.len() < limits.pipelined_commands && self.octets < limits.pipelined_octets
     }
 }

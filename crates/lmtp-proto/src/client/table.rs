@@ -174,16 +174,22 @@ pub const fn step(state: State, input: Input) -> (State, Action) {
 }
 
 /// The command that comes after `sent` if all goes well: what may leave in the
-/// same group, ahead of the reply (RFC 2920).
-pub const fn following(sent: Input) -> Option<Verb> {
+/// same group, ahead of the reply (RFC 2920). Behind the last final reply that is
+/// what the application has asked for by `then`: another message, or QUIT.
+pub const fn following(sent: Input, then: Option<Input>) -> Option<Verb> {
     let state = match sent {
         Input::Reply(Verb::Rset, _) => State::Resetting,
         Input::Reply(Verb::Mail, _) => State::Sender,
         Input::Recipient(..) => State::Recipients { accepted: true },
+        Input::Final(..) => State::Finals,
         _ => return None,
     };
-    match step(state, sent).1 {
-        Action::Send(verb) => Some(verb),
+    match (step(state, sent), then) {
+        ((_, Action::Send(verb)), _) => Some(verb),
+        ((next, Action::Finish), Some(then)) => match step(next, then).1 {
+            Action::Send(verb) => Some(verb),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -264,20 +270,30 @@ mod tests {
 
     #[test]
     fn groups_end_where_rfc_2920_says() {
-        for input in inputs() {
-            if let Some(next) = following(input) {
-                let sent = match input {
-                    Input::Reply(verb, _) => verb,
-                    Input::Recipient(..) => Verb::Rcpt,
-                    other => panic!("{other:?}"),
-                };
-                assert!(!sent.ends_group(), "{input:?} is followed by {next:?}");
+        for then in [None, Some(Input::Begin), Some(Input::Quit)] {
+            for input in inputs() {
+                if let Some(next) = following(input, then) {
+                    let sent = match input {
+                        Input::Reply(verb, _) => verb,
+                        Input::Recipient(..) => Verb::Rcpt,
+                        // The end of the data may be the first of a group (section 3.1).
+                        Input::Final(..) => continue,
+                        other => panic!("{other:?}"),
+                    };
+                    assert!(!sent.ends_group(), "{input:?} is followed by {next:?}");
+                }
             }
+            assert_eq!(following(Input::Reply(Verb::Rset, Tone::Yes), then), Some(Verb::Mail));
+            assert_eq!(following(Input::Reply(Verb::Mail, Tone::Yes), then), Some(Verb::Rcpt));
+            assert_eq!(following(Input::Recipient(Tone::Yes, More::Follow), then), Some(Verb::Rcpt));
+            assert_eq!(following(Input::Recipient(Tone::Yes, More::Last), then), Some(Verb::Data));
+            assert_eq!(following(Input::Reply(Verb::Data, Tone::GoOn), then), None);
+            assert_eq!(following(Input::Reply(Verb::Quit, Tone::Yes), then), None);
+            assert_eq!(following(Input::Final(Tone::Yes, More::Follow), then), None);
         }
-        assert_eq!(following(Input::Reply(Verb::Rset, Tone::Yes)), Some(Verb::Mail));
-        assert_eq!(following(Input::Reply(Verb::Mail, Tone::Yes)), Some(Verb::Rcpt));
-        assert_eq!(following(Input::Recipient(Tone::Yes, More::Follow)), Some(Verb::Rcpt));
-        assert_eq!(following(Input::Recipient(Tone::Yes, More::Last)), Some(Verb::Data));
-        assert_eq!(following(Input::Reply(Verb::Data, Tone::GoOn)), None);
+        let last = Input::Final(Tone::Yes, More::Last);
+        assert_eq!(following(last, Some(Input::Begin)), Some(Verb::Mail));
+        assert_eq!(following(last, Some(Input::Quit)), Some(Verb::Quit));
+        assert_eq!(following(last, None), None);
     }
 }

@@ -40,9 +40,12 @@ pub(super) struct Transaction {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// Nothing has been said of it.
     Waiting,
     UnderWay,
     Over,
+    /// Over, and the application was told.
+    Told,
 }
 
 impl Transaction {
@@ -70,8 +73,26 @@ impl Transaction {
         self.stage == Stage::Waiting
     }
 
+    pub(super) fn is_under_way(&self) -> bool {
+        self.stage == Stage::UnderWay
+    }
+
     pub(super) fn is_over(&self) -> bool {
-        self.stage == Stage::Over
+        matches!(self.stage, Stage::Over | Stage::Told)
+    }
+
+    /// Whether the end of its data is queued: the next message may follow.
+    pub(super) fn has_ended(&self) -> bool {
+        self.end_at.is_some()
+    }
+
+    /// Its name, if it is over and the application was not told.
+    pub(super) fn tell(&mut self) -> Option<TransactionId> {
+        if self.stage != Stage::Over {
+            return None;
+        }
+        self.stage = Stage::Told;
+        Some(self.id())
     }
 
     /// Decides what is to be asked of a server that offers this; `false` when
@@ -195,20 +216,21 @@ impl Transaction {
         self.end_at.is_some_and(|end| sent > end)
     }
 
-    pub(super) fn finish(&mut self) -> TransactionId {
+    pub(super) fn finish(&mut self) {
         self.report.end_may_have_left = self.end_at.is_some();
         self.stage = Stage::Over;
-        self.id()
     }
 
     /// No more will be learnt, this much having been written.
     pub(super) fn stop(&mut self, fault: Fault, sent: u64) {
-        if self.is_over() {
-            return self.report.warn(fault.message());
-        }
         self.report.end_may_have_left = self.end_may_have_left(sent);
         self.report.stop(fault);
         self.stage = Stage::Over;
+    }
+
+    /// It came no further than to this phase, wherever the session stopped.
+    pub(super) fn stopped_at(&mut self, phase: Phase) {
+        self.report.reached = phase;
     }
 
     pub(super) fn warn(&mut self, warning: &str) {
