@@ -11,8 +11,10 @@
 //! | `Mailbox`, `Local-part` | [`path::mailbox`] |
 //! | `Domain`, `address-literal` | [`path::domain`] |
 //! | `A-d-l` | [`path::unbracketed`] |
+//! | `base64`, `initial-response` | [`base64`] |
 //! | `SIZE` in the reply to LHLO | [`capability::size`] |
 
+pub(crate) mod base64;
 pub(crate) mod capability;
 mod encode;
 pub(crate) mod path;
