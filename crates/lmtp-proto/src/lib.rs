@@ -36,7 +36,7 @@ pub use bytes;
 
 pub use client::{Client, Config, Event};
 pub use codec::{ReplyReader, encode_command, encode_reply};
-pub use data::{Content, ContentClass, ContentError, ContentProblem, LineEndings, Scan, Stuffer};
+pub use data::{Chunker, Content, ContentClass, ContentError, ContentProblem, LineEndings, Scan, Stuffer};
 pub use error::{Error, Misuse, SyntaxError};
 pub use limits::{Limit, Limits};
 pub use machine::{Machine, Output};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use lmtp_proto::client::{Config, Pipelining};
+use lmtp_proto::client::{Chunking, Config, Pipelining};
 use lmtp_proto::{Envelope, FaultKind, ForwardPath, Outcome, Report};
 use lmtp_testkit::effort::cases;
 use lmtp_testkit::evil::{Act, EvilServer, acts, converse, expected_of_each, expected_outcomes, go_on};
@@ -11,14 +11,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-const OFFERS: [&[&str]; 2] = [&["PIPELINING", "8BITMIME", "SIZE"], &[]];
-
-fn session(recipients: usize, pipelining: bool, window: usize, message: Message) -> Session {
-    let mut config = Config::default();
-    config.pipelining = if pipelining { Pipelining::Auto } else { Pipelining::Off };
-    config.limits.pipelined_commands = window;
-    Session::new(config, envelope(recipients), message)
-}
+const OFFERS: [&[&str]; 2] = [&["PIPELINING", "8BITMIME", "SIZE", "CHUNKING"], &["CHUNKING"]];
 
 /// Two addresses for all: places count, addresses do not.
 fn envelope(recipients: usize) -> Envelope {
@@ -39,11 +32,12 @@ prop_compose! {
         any_acts in acts(recipients, false),
         pipelining in any::<bool>(),
         window in 1_usize..8,
+        chunking in any::<bool>(),
         message in message(),
         piece in prop_oneof![Just(1_usize), 1_usize..40, Just(usize::MAX)],
         write in prop_oneof![Just(1_usize), 1_usize..40, Just(usize::MAX)],
     ) -> Setting {
-        Setting { recipients, honest_acts, any_acts, pipelining, window, message, piece, write }
+        Setting { recipients, honest_acts, any_acts, pipelining, window, chunking, message, piece, write }
     }
 }
 
@@ -54,16 +48,26 @@ struct Setting {
     any_acts: Vec<Act>,
     pipelining: bool,
     window: usize,
+    chunking: bool,
     message: Message,
     piece: usize,
     write: usize,
 }
 
 impl Setting {
+    fn config(&self) -> Config {
+        let mut config = Config::default();
+        config.pipelining = if self.pipelining { Pipelining::Auto } else { Pipelining::Off };
+        config.limits.pipelined_commands = self.window;
+        config.limits.outstanding_chunks = self.window;
+        config.chunking = if self.chunking { Chunking::Always } else { Chunking::Off };
+        config
+    }
+
     /// The message of this setting, sent to a server that acts so.
     fn play(&self, acts: &[Act], message: &Message) -> (Session, EvilServer) {
         let mut server = EvilServer::new(acts.to_vec(), OFFERS[usize::from(!self.pipelining)]);
-        let mut session = session(self.recipients, self.pipelining, self.window, message.clone());
+        let mut session = Session::new(self.config(), envelope(self.recipients), message.clone());
         converse(&mut session, &mut server, (self.piece, self.write), lost_here);
         (session, server)
     }
@@ -73,8 +77,7 @@ impl Setting {
     /// Several messages, sent as fast as the client takes them.
     fn play_all(&self, acts: &[Act], messages: &[Message], depth: usize, quits: bool) -> (Session, EvilServer) {
         let mut server = EvilServer::new(acts.to_vec(), OFFERS[usize::from(!self.pipelining)]);
-        let mut config = Config::default();
-        config.limits.pipelined_commands = self.window;
+        let mut config = self.config();
         config.depth = depth;
         let mut session = Session::idle(config, Message::new(""));
         session.pending = messages.iter().map(|message| (envelope(self.recipients), message.clone())).collect();
@@ -128,7 +131,7 @@ proptest! {
         let (session, server) = setting.play(&setting.honest_acts, &setting.message);
         let report = session.report.as_ref().expect("a report");
         let expected = expected_outcomes(&server.log, setting.recipients);
-        let silent = if server.stored { Outcome::Uncertain } else { Outcome::Unsent };
+        let silent = if server.ended { Outcome::Uncertain } else { Outcome::Unsent };
         let expected: Vec<_> = expected.into_iter().map(|outcome| outcome.unwrap_or(silent)).collect();
         let got: Vec<_> = report.recipients().map(|recipient| recipient.outcome()).collect();
         prop_assert_eq!(&got, &expected, "log {:?}, error {:?}", server.log, session.error);
@@ -146,7 +149,8 @@ proptest! {
         let (session, server) = setting.play(&setting.any_acts, &setting.message);
         let report = session.report.as_ref().expect("a report");
         prop_assert_eq!(report.recipients().len(), setting.recipients);
-        let handed_over = session.sent.windows(5).any(|octets| octets == b"\r\n.\r\n");
+        let ends = |octets: &[u8]| octets == b"\r\n.\r\n" || octets == b"LAST\r";
+        let handed_over = session.sent.windows(5).any(ends);
         for recipient in report.recipients() {
             match recipient.outcome() {
                 Outcome::Delivered => {
@@ -178,7 +182,7 @@ proptest! {
         let report = session.report.as_ref().expect("a report");
         let got: Vec<_> = report.recipients().map(|recipient| recipient.outcome()).collect();
         if alive && server.log.first().is_none_or(|(to, code)| to != "RSET" || code.is_some_and(|code| code / 100 == 2)) {
-            let silent = if server.stored { Outcome::Uncertain } else { Outcome::Unsent };
+            let silent = if server.ended { Outcome::Uncertain } else { Outcome::Unsent };
             let log: Vec<_> = server.log.iter().filter(|(to, _)| to != "RSET").cloned().collect();
             let expected: Vec<_> =
                 expected_outcomes(&log, setting.recipients).into_iter().map(|outcome| outcome.unwrap_or(silent)).collect();
@@ -251,7 +255,7 @@ proptest! {
     /// So is one that holds what must not be sent, wherever it stands.
     #[test]
     fn forbidden_octets_are_never_stored(setting in setting(), place in 0_usize..40, bad in prop_oneof![Just("\r"), Just("\n"), Just("\0"), Just("\u{e9}")]) {
-        let mut message = setting.message;
+        let mut message = setting.message.clone();
         let mut place = place.min(message.octets.len());
         // Not between CR and LF, where an LF or CR more would make other pairs.
         if place > 0 && message.octets[place - 1] == b'\r' {
@@ -259,8 +263,8 @@ proptest! {
         }
         message.octets.splice(place..place, bad.bytes());
         // Nobody offers 8BITMIME here.
-        let mut server = EvilServer::new(Vec::new(), if setting.pipelining { &["PIPELINING"] } else { &[] });
-        let mut session = session(setting.recipients, setting.pipelining, setting.window, message);
+        let mut server = EvilServer::new(Vec::new(), if setting.pipelining { &["PIPELINING", "CHUNKING"] } else { &["CHUNKING"] });
+        let mut session = Session::new(setting.config(), envelope(setting.recipients), message);
         converse(&mut session, &mut server, (setting.piece, setting.write), lost_here);
         prop_assert!(!server.stored);
         let report = session.report.expect("a report");

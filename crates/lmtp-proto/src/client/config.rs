@@ -21,6 +21,8 @@ pub struct Config {
     /// costs one round trip a message. One at a time is the most careful: then
     /// each transaction begins with a look at an idle line.
     pub depth: usize,
+    /// Whether content leaves in chunks.
+    pub chunking: Chunking,
     /// What to do with line ends that are not CRLF.
     pub line_endings: LineEndings,
     /// What to do with 8-bit content that the server does not offer to take.
@@ -37,6 +39,7 @@ impl Default for Config {
             timeouts: Timeouts::default(),
             pipelining: Pipelining::default(),
             depth: 2,
+            chunking: Chunking::default(),
             line_endings: LineEndings::default(),
             eight_bit: EightBit::default(),
             transcript: false,
@@ -51,6 +54,19 @@ pub enum Pipelining {
     #[default]
     Auto,
     /// Never: each command waits for the reply to the one before.
+    Off,
+}
+
+/// Whether content leaves in chunks, by BDAT, or behind DATA (RFC 3030).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Chunking {
+    /// Where the message needs it: a [binary](crate::ContentClass::Binary) one,
+    /// to a server that offers CHUNKING and BINARYMIME.
+    #[default]
+    Auto,
+    /// Wherever the server offers CHUNKING.
+    Always,
+    /// Never: a binary message is refused for the server, 554 5.6.1.
     Off,
 }
 

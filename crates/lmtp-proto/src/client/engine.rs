@@ -3,6 +3,7 @@
 use alloc::string::ToString;
 use core::time::Duration;
 
+use super::content::{Chunk, End};
 use super::deadline::{Unit, Wait};
 use super::inflight::Expected;
 use super::table::{Action, Input, More, State, Tone, following, step};
@@ -10,6 +11,9 @@ use super::{BLOCK, Client, Event, Glance, LAST_WORDS, Line, Pipelining};
 use crate::codec::encode_command;
 use crate::value::{Capabilities, Command, Reply, ReplyCode, Verb};
 use crate::{Error, Output, Phase};
+
+/// A server that wants a message although nobody is left to get it.
+const FOR_NOBODY: &str = "the server accepts DATA although nobody is left to send to; the connection is closed";
 
 impl Client {
     /// Takes a step that is not a reply's.
@@ -31,13 +35,18 @@ impl Client {
                 }
             }
             Action::Open => self.events.push_back(Event::Open),
-            Action::SendEnd => self.send_end(),
+            Action::ExpectFinals => self.expect_finals(),
             Action::SendLoneDot => {
                 self.queue.put(b".\r\n");
                 self.note(|| Line::EndOfData);
-                self.leave();
+                self.leave(FOR_NOBODY);
             }
-            Action::Leave => self.leave(),
+            Action::Leave => self.leave(FOR_NOBODY),
+            Action::GoAway => {
+                self.queue.clear();
+                self.in_flight.clear();
+                self.leave("a chunk was refused and others were sent behind it; the connection is closed");
+            }
             Action::Finish | Action::Close => self.finish(),
         }
         match (self.state, self.in_flight.first()) {
@@ -46,15 +55,19 @@ impl Client {
             (State::Ready, Some(Expected::Reply(Verb::Quit))) => return self.take_step(Input::Quit),
             _ => self.run_ahead(),
         }
-        if self.in_flight.is_empty() && matches!(self.state, State::Refused | State::NoRecipients) {
+        if self.in_flight.is_empty() && matches!(self.state, State::Refused | State::NoRecipients | State::GivenUp) {
             self.take_step(Input::Drained);
         }
     }
 
+    fn pipelines(&self) -> bool {
+        let offered = self.capabilities.as_ref().is_some_and(Capabilities::pipelining);
+        offered && self.config.pipelining == Pipelining::Auto
+    }
+
     /// Sends what may leave in the same group, ahead of the replies.
     fn run_ahead(&mut self) {
-        let offered = self.capabilities.as_ref().is_some_and(Capabilities::pipelining);
-        if !offered || self.config.pipelining == Pipelining::Off || self.closing.is_some() {
+        if !self.pipelines() || self.closing.is_some() {
             return;
         }
         while !matches!(self.state, State::Refused | State::NoRecipients | State::Over)
@@ -66,7 +79,7 @@ impl Client {
 
     /// What may follow the last command that was sent, or the content.
     fn next_ahead(&mut self) -> Option<Verb> {
-        let last = self.in_flight.last()?.answered(Tone::Yes);
+        let last = self.in_flight.last()?.answered(Tone::Yes, false);
         let then = match last {
             Input::Final(_, More::Last) => self.next_wish(),
             _ => None,
@@ -84,14 +97,15 @@ impl Client {
         let (command, expected) = match (verb, self.transactions.speaker()) {
             (Verb::Mail, Some(transaction)) => (transaction.mail(), Expected::Reply(verb)),
             (Verb::Rcpt, Some(transaction)) => match transaction.next_rcpt() {
-                Some((command, id, more)) => (command, Expected::Recipient(id, more)),
+                Some((command, id, next)) => (command, Expected::Recipient(id, next)),
                 None => return false,
             },
             (Verb::Lhlo, _) => (Command::Lhlo(self.config.lhlo_name.clone()), Expected::Reply(verb)),
             (Verb::Data, _) => (Command::Data, Expected::Reply(verb)),
             (Verb::Rset, _) => (Command::Rset, Expected::Reply(verb)),
             (Verb::Quit, _) => (Command::Quit, Expected::Reply(verb)),
-            (Verb::Mail | Verb::Rcpt, None) => return false,
+            // Chunks leave with their octets, in `chunk_left`.
+            (Verb::Mail | Verb::Rcpt, None) | (Verb::Bdat, _) => return false,
         };
         let before = self.queue.len();
         encode_command(&command, &mut self.queue);
@@ -100,20 +114,56 @@ impl Client {
         true
     }
 
-    /// Sends the end of the data and expects a reply for each accepted
-    /// recipient, duplicates included, in the order of their RCPTs.
-    fn send_end(&mut self) {
+    /// A chunk that is not the last was queued.
+    pub(super) fn chunk_left(&mut self, chunk: &Chunk) {
+        self.in_flight.push(Expected::Chunk, self.queue.mark(), chunk.octets);
+        self.note(|| Line::Command(chunk.command.to_string()));
+        self.note(|| Line::Content { octets: chunk.size });
+    }
+
+    /// Whether a chunk may leave now.
+    fn has_room_for_chunk(&self) -> bool {
+        let window = if self.pipelines() { self.config.limits.outstanding_chunks } else { 1 };
+        self.in_flight.chunks() < window.max(1)
+    }
+
+    /// The content will not be complete. Between two chunks the session goes on.
+    pub(super) fn give_up(&mut self, error: Error) {
+        if self.state != State::Chunks {
+            return self.fail(error);
+        }
+        if let Some(transaction) = self.transactions.current_mut() {
+            transaction.give_up(error.into());
+        }
+        self.take_step(Input::ContentFails);
+    }
+
+    /// Sends the end of the data, or the last chunk.
+    fn end_content(&mut self) {
+        self.content_ends = false;
         let Some(transaction) = self.transactions.current_mut() else { return };
-        let octets = match transaction.end(&mut self.queue) {
-            Ok(octets) => octets,
-            Err(error) => return self.fail(Error::Content(error)),
-        };
+        match transaction.end(&mut self.queue) {
+            Ok((End { chunk: Some(last), .. }, _)) => {
+                self.note(|| Line::Command(last.command.to_string()));
+                self.note(|| Line::Content { octets: last.size });
+            }
+            Ok((_, octets)) => {
+                self.note(|| Line::Content { octets });
+                self.note(|| Line::EndOfData);
+            }
+            Err(error) => return self.give_up(Error::Content(error)),
+        }
+        self.take_step(Input::ContentEnds);
+    }
+
+    /// Expects a reply for each accepted recipient, duplicates included, in the
+    /// order of their RCPTs.
+    fn expect_finals(&mut self) {
+        let Some(transaction) = self.transactions.current_mut() else { return };
         let mark = self.queue.mark();
         for (id, more) in transaction.accepted() {
             self.in_flight.push(Expected::Final(id, more), mark, 0);
         }
-        self.note(|| Line::Content { octets });
-        self.note(|| Line::EndOfData);
     }
 
     /// Takes a reply.
@@ -132,7 +182,8 @@ impl Client {
         if closing {
             self.closing = Some(reply.clone());
         }
-        let (next, action) = step(self.state, expected.answered(reply.code().class().into()));
+        let tone = reply.code().class().into();
+        let (next, action) = step(self.state, expected.answered(tone, !self.in_flight.is_empty()));
         match action {
             Action::Violation => return self.fail(Error::Unexpected { phase, reply: reply.clone() }),
             Action::TurnedAway => return self.fail(Error::Refused { phase, reply: reply.clone() }),
@@ -167,7 +218,11 @@ impl Client {
         self.run_ahead();
         let idle = matches!(self.state, State::Ready | State::NeedsReset);
         let begins = idle && self.transactions.has_waiting();
-        let ends = self.state == State::Content && self.content_ends;
+        let ends = match self.state {
+            State::Content => self.content_ends,
+            State::Chunks => self.content_ends && self.has_room_for_chunk(),
+            _ => false,
+        };
         if idle && self.leaving {
             self.take_step(Input::Quit);
             return true;
@@ -175,7 +230,7 @@ impl Client {
         if !(begins || ends) {
             return true;
         }
-        if self.has_stray_input() {
+        if self.has_stray_input() && !self.in_flight.is_owed(self.queue.sent()) {
             self.fail(Error::StrayOctets { phase: self.phase() });
         } else if self.glance != Glance::Taken {
             self.glance = Glance::Asked;
@@ -183,8 +238,7 @@ impl Client {
         } else {
             self.glance = Glance::Due;
             if ends {
-                self.content_ends = false;
-                self.take_step(Input::ContentEnds);
+                self.end_content();
             } else if self.begin_next() {
                 self.take_step(Input::Begin);
             }
@@ -205,14 +259,14 @@ impl Client {
         false
     }
 
-    /// The server wants a message although nobody is left to get it: there is
-    /// doubt on this connection, and it is not used again.
-    fn leave(&mut self) {
+    /// There is doubt on this connection, and it is not used again: this message
+    /// has its answers, those behind it are unsent.
+    fn leave(&mut self, why: &str) {
         if let Some(transaction) = self.transactions.current_mut() {
-            transaction.warn("the server accepts DATA although nobody is left to send to; the connection is closed");
+            transaction.warn(why);
         }
         self.finish();
-        if self.transactions.has_waiting() {
+        if self.transactions.current().is_some() {
             self.transactions.stop(&Error::Closed { phase: Phase::Mail }, self.queue.sent());
             self.tell();
         }
@@ -222,6 +276,7 @@ impl Client {
         if let Some(transaction) = self.transactions.current_mut() {
             transaction.finish();
         }
+        (self.content_ends, self.glance) = (false, Glance::Due);
         self.tell();
     }
 
@@ -292,7 +347,12 @@ impl Client {
         if self.write_closed {
             return Some(Output::Receive);
         }
-        if self.state == State::Content
+        let wanted = match self.state {
+            State::Content => true,
+            State::Chunks => !self.content_ends && self.has_room_for_chunk(),
+            _ => false,
+        };
+        if wanted
             && queued < BLOCK
             && let Some(transaction) = self.transactions.current_mut()
             && (transaction.asks() || queued == 0)
@@ -313,6 +373,9 @@ impl Client {
             return Some(((phase, Unit::LastWords), patience.min(LAST_WORDS)));
         }
         match phase {
+            Phase::Body if self.queue.is_empty() && self.in_flight.first() == Some(Expected::Chunk) => {
+                Some(((phase, Unit::Reply(self.replies)), patience))
+            }
             Phase::Body => Some(((phase, Unit::Block(self.queue.sent().checked_div(BLOCK as u64)?)), patience)),
             _ if self.in_flight.is_empty() && self.queue.is_empty() => None,
             _ => Some(((phase, Unit::Reply(self.replies)), patience)),

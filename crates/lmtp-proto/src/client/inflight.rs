@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use super::table::{Input, More, Tone};
+use super::table::{Input, More, Next, Tone};
 use crate::value::Verb;
 use crate::{Limits, Phase, RecipientId};
 
@@ -11,17 +11,21 @@ use crate::{Limits, Phase, RecipientId};
 pub(super) enum Expected {
     Greeting,
     Reply(Verb),
-    Recipient(RecipientId, More),
+    Recipient(RecipientId, Next),
+    /// A chunk that is not the last.
+    Chunk,
     Final(RecipientId, More),
 }
 
 impl Expected {
-    /// The input to the table that a reply of this tone is.
-    pub(super) fn answered(self, tone: Tone) -> Input {
+    /// The input to the table that a reply of this tone is. `behind` tells
+    /// whether other replies are due behind it.
+    pub(super) fn answered(self, tone: Tone, behind: bool) -> Input {
         match self {
             Self::Greeting => Input::Greeting(tone),
             Self::Reply(verb) => Input::Reply(verb, tone),
-            Self::Recipient(_, more) => Input::Recipient(tone, more),
+            Self::Recipient(_, next) => Input::Recipient(tone, next),
+            Self::Chunk => Input::Chunk(tone, if behind { More::Follow } else { More::Last }),
             Self::Final(_, more) => Input::Final(tone, more),
         }
     }
@@ -33,6 +37,7 @@ impl Expected {
             Self::Reply(Verb::Mail | Verb::Rset) => Phase::Mail,
             Self::Reply(Verb::Rcpt) | Self::Recipient(..) => Phase::Rcpt,
             Self::Reply(Verb::Data) => Phase::Data,
+            Self::Chunk | Self::Reply(Verb::Bdat) => Phase::Body,
             Self::Reply(Verb::Quit) => Phase::Quit,
             Self::Final(..) => Phase::Final,
         }
@@ -86,6 +91,11 @@ impl InFlight {
 
     pub(super) fn last(&self) -> Option<Expected> {
         self.due.back().map(|due| due.expected)
+    }
+
+    /// How many chunks have no reply.
+    pub(super) fn chunks(&self) -> usize {
+        self.due.iter().filter(|due| due.expected == Expected::Chunk).count()
     }
 
     pub(super) fn is_empty(&self) -> bool {

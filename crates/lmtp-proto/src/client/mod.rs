@@ -20,6 +20,7 @@
 //! ```
 
 mod config;
+mod content;
 mod deadline;
 mod engine;
 mod event;
@@ -43,7 +44,7 @@ use crate::codec::ReplyReader;
 use crate::value::{Capabilities, Reply};
 use crate::{Content, Envelope, Error, Instant, Machine, Misuse, Output, Phase, Report, SendQueue, TransactionId};
 
-pub use config::{Config, EightBit, Pipelining};
+pub use config::{Chunking, Config, EightBit, Pipelining};
 pub use event::{Event, Line};
 
 /// Room reserved for each read: replies are short.
@@ -178,10 +179,12 @@ impl Client {
         if !self.wants_body() {
             return Err(Misuse::NoBodyWanted);
         }
-        if let Some(transaction) = self.transactions.current_mut()
-            && let Err(error) = transaction.content(chunk, &mut self.queue)
-        {
-            self.fail(Error::Content(error));
+        if let Some(transaction) = self.transactions.current_mut() {
+            match transaction.content(chunk, &mut self.queue) {
+                Ok(None) => {}
+                Ok(Some(chunk)) => self.chunk_left(&chunk),
+                Err(error) => self.give_up(Error::Content(error)),
+            }
         }
         Ok(())
     }
@@ -199,9 +202,10 @@ impl Client {
         Ok(())
     }
 
-    /// Gives up the content: it could not be read to its end. The end of the
-    /// data is never sent and the connection is over, so that no server can
-    /// take a part for the whole.
+    /// Gives up the content: it could not be read to its end. That end is never
+    /// sent, so that no server can take a part for the whole: behind DATA the
+    /// connection is over; between two chunks only this message is, and RSET comes
+    /// before the next.
     ///
     /// # Errors
     ///
@@ -210,7 +214,7 @@ impl Client {
         if !self.wants_body() {
             return Err(Misuse::NoBodyWanted);
         }
-        self.fail(Error::BodyFailed);
+        self.give_up(Error::BodyFailed);
         Ok(())
     }
 
@@ -218,7 +222,7 @@ impl Client {
     /// by now.
     pub fn abort(&mut self) {
         self.fail(match self.state {
-            State::Content => Error::BodyFailed,
+            State::Content | State::Chunks => Error::BodyFailed,
             _ => Error::Closed { phase: self.phase() },
         });
     }
@@ -235,7 +239,7 @@ impl Client {
             return Err(Misuse::Over);
         }
         let said_all = match self.state {
-            State::Content => self.content_ends,
+            State::Content | State::Chunks => self.content_ends,
             State::Finals => self.transactions.speaker().is_some_and(|transaction| transaction.has_ended()),
             State::Ready | State::NeedsReset => true,
             _ => false,
@@ -305,7 +309,7 @@ impl Client {
     /// What is awaited, or would be next.
     pub fn phase(&self) -> Phase {
         match (self.state, self.in_flight.first()) {
-            (State::Content, _) => Phase::Body,
+            (State::Content | State::Chunks | State::GivenUp, _) => Phase::Body,
             (State::Finals, _) if !self.in_flight.is_owed(self.queue.sent()) => Phase::Body,
             (_, Some(expected)) => expected.phase(),
             (State::Over | State::Quitting, None) => Phase::Quit,
@@ -314,7 +318,7 @@ impl Client {
     }
 
     fn wants_body(&self) -> bool {
-        self.state == State::Content && !self.content_ends && self.error.is_none()
+        matches!(self.state, State::Content | State::Chunks) && !self.content_ends && self.error.is_none()
     }
 
     fn has_stray_input(&self) -> bool {

@@ -75,6 +75,16 @@ impl Capabilities {
         self.smtputf8
     }
 
+    /// CHUNKING (RFC 3030).
+    pub fn chunking(&self) -> bool {
+        self.extension("CHUNKING").is_some()
+    }
+
+    /// BINARYMIME (RFC 3030).
+    pub fn binary_mime(&self) -> bool {
+        self.extension("BINARYMIME").is_some()
+    }
+
     /// SIZE (RFC 1870), in octets: `None` when not offered, `Some(0)` when
     /// offered without a fixed limit.
     pub fn size(&self) -> Option<u64> {

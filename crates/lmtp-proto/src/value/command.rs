@@ -17,6 +17,13 @@ pub enum Command {
     Rcpt(ForwardPath),
     /// DATA: the content is to follow.
     Data,
+    /// BDAT: a piece of the content follows (RFC 3030 section 2).
+    Bdat {
+        /// Octets of the piece, right behind the command's CRLF.
+        size: u64,
+        /// Whether it is the last one.
+        last: bool,
+    },
     /// RSET: forget the transaction.
     Rset,
     /// QUIT: the session ends.
@@ -31,6 +38,7 @@ impl Command {
             Self::Mail(..) => Verb::Mail,
             Self::Rcpt(_) => Verb::Rcpt,
             Self::Data => Verb::Data,
+            Self::Bdat { .. } => Verb::Bdat,
             Self::Rset => Verb::Rset,
             Self::Quit => Verb::Quit,
         }
@@ -44,6 +52,7 @@ impl fmt::Display for Command {
             Self::Mail(from, params) => write!(f, "MAIL FROM:<{from}>{params}"),
             Self::Rcpt(to) => write!(f, "RCPT TO:<{to}>"),
             Self::Data => f.write_str("DATA"),
+            Self::Bdat { size, last } => write!(f, "BDAT {size}{}", if *last { " LAST" } else { "" }),
             Self::Rset => f.write_str("RSET"),
             Self::Quit => f.write_str("QUIT"),
         }
@@ -62,6 +71,8 @@ pub enum Verb {
     Rcpt,
     /// DATA.
     Data,
+    /// BDAT.
+    Bdat,
     /// RSET.
     Rset,
     /// QUIT.
@@ -72,7 +83,7 @@ impl Verb {
     /// Whether it must be the last of a group of pipelined commands
     /// (RFC 2920 section 3.1).
     pub const fn ends_group(self) -> bool {
-        !matches!(self, Self::Mail | Self::Rcpt | Self::Rset)
+        !matches!(self, Self::Mail | Self::Rcpt | Self::Rset | Self::Bdat)
     }
 }
 

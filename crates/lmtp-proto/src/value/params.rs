@@ -24,6 +24,8 @@ pub enum BodyType {
     SevenBit,
     /// Any octets but NUL and lone CR and LF.
     EightBitMime,
+    /// Any octets at all; only BDAT can carry them.
+    BinaryMime,
 }
 
 impl fmt::Display for BodyType {
@@ -31,6 +33,7 @@ impl fmt::Display for BodyType {
         f.write_str(match self {
             Self::SevenBit => "7BIT",
             Self::EightBitMime => "8BITMIME",
+            Self::BinaryMime => "BINARYMIME",
         })
     }
 }
