@@ -3,7 +3,7 @@
 
 use lmtp_proto::bytes::{Buf, BytesMut};
 use lmtp_proto::client::Config;
-use lmtp_proto::value::{Capabilities, Command, Domain, MailParams, Mailbox};
+use lmtp_proto::value::{Capabilities, Command, Domain, MailParams, Mailbox, RcptParams};
 use lmtp_proto::{
     Endpoint, Envelope, ForwardPath, Limits, Phase, Reply, ReplyReader, ReversePath, SendQueue, encode_command,
     encode_reply,
@@ -99,7 +99,7 @@ proptest! {
         }),
     ]) {
         let mut commands = Vec::new();
-        commands.extend(text.parse().map(Command::Rcpt).ok());
+        commands.extend(text.parse().map(|to| Command::Rcpt(to, RcptParams::default())).ok());
         commands.extend(text.parse().map(|from| Command::Mail(from, MailParams::default())).ok());
         commands.extend(text.parse().map(Command::Lhlo).ok());
         for command in commands {

@@ -105,7 +105,7 @@ impl Client {
             (Verb::Rset, _) => (Command::Rset, Expected::Reply(verb)),
             (Verb::Quit, _) => (Command::Quit, Expected::Reply(verb)),
             // Chunks leave with their octets, in `chunk_left`.
-            (Verb::Mail | Verb::Rcpt, None) | (Verb::Bdat, _) => return false,
+            (_, _) => return false,
         };
         let before = self.queue.len();
         encode_command(&command, &mut self.queue);

@@ -38,8 +38,9 @@ impl Expected {
             Self::Reply(Verb::Rcpt) | Self::Recipient(..) => Phase::Rcpt,
             Self::Reply(Verb::Data) => Phase::Data,
             Self::Chunk | Self::Reply(Verb::Bdat) => Phase::Body,
-            Self::Reply(Verb::Quit) => Phase::Quit,
             Self::Final(..) => Phase::Final,
+            // The client says nothing else.
+            Self::Reply(_) => Phase::Quit,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::value::{BodyType, Capabilities, EnhancedCode, MailParams, Reply, Repl
 use crate::{Content, ContentClass, Report};
 
 /// What MAIL will say, and what the content may hold then.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) params: MailParams,
     pub(super) allowed: ContentClass,
@@ -47,6 +47,7 @@ pub(super) fn plan(report: &mut Report, content: Content, offered: &Capabilities
             false => eight_bit_mime.then_some(BodyType::EightBitMime),
         },
         smtputf8,
+        ..MailParams::default()
     };
     let chunked = binary || config.chunking == Chunking::Always && offered.chunking();
     Plan { params, allowed, chunked }

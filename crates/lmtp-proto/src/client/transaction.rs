@@ -11,7 +11,7 @@ use super::preflight;
 use super::table::{More, Next};
 use super::{Config, Event};
 use crate::report::Answer;
-use crate::value::{Capabilities, Command, MailParams, Reply, Verb};
+use crate::value::{Capabilities, Command, MailParams, RcptParams, Reply, Verb};
 use crate::{
     Content, ContentClass, ContentError, Envelope, Fault, Limit, Limits, LineEndings, Phase, RecipientId, Report,
     SendQueue, TransactionId,
@@ -115,7 +115,7 @@ impl Transaction {
     }
 
     pub(super) fn mail(&self) -> Command {
-        Command::Mail(self.report.from.clone(), self.params)
+        Command::Mail(self.report.from.clone(), self.params.clone())
     }
 
     pub(super) fn next_rcpt(&mut self) -> Option<(Command, RecipientId, Next)> {
@@ -127,7 +127,7 @@ impl Transaction {
             false if self.writer.is_chunked() => Next::Bdat,
             false => Next::Data,
         };
-        Some((Command::Rcpt(path), id, next))
+        Some((Command::Rcpt(path, RcptParams::default()), id, next))
     }
 
     /// Enters a reply into the report.

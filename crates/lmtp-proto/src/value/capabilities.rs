@@ -1,10 +1,12 @@
 //! What a server offers.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::str;
 
-use super::Reply;
+use super::{ClientAttribute, MechanismName, Reply};
 use crate::codec;
 
 /// What a server announced in its reply to LHLO (RFC 5321 section 4.1.1.1).
@@ -14,10 +16,6 @@ use crate::codec;
 pub struct Capabilities {
     server: Box<str>,
     extensions: Vec<Extension>,
-    pipelining: bool,
-    eight_bit_mime: bool,
-    smtputf8: bool,
-    size: Option<u64>,
 }
 
 /// One line of the reply to LHLO: a keyword and what follows it.
@@ -60,60 +58,174 @@ impl Capabilities {
         self.extensions.iter().find(|extension| extension.keyword().eq_ignore_ascii_case(keyword))
     }
 
+    fn offers(&self, keyword: &str) -> bool {
+        self.extension(keyword).is_some()
+    }
+
+    /// The parameters of the extension of that keyword, as octets.
+    fn parameters(&self, keyword: &str) -> Option<&[u8]> {
+        self.extension(keyword).map(|extension| extension.parameters().as_bytes())
+    }
+
     /// PIPELINING (RFC 2920): commands may be sent ahead of their replies.
     pub fn pipelining(&self) -> bool {
-        self.pipelining
+        self.offers("PIPELINING")
     }
 
     /// 8BITMIME (RFC 6152): content may hold octets above 127.
     pub fn eight_bit_mime(&self) -> bool {
-        self.eight_bit_mime
+        self.offers("8BITMIME")
     }
 
     /// SMTPUTF8 (RFC 6531): addresses and header may hold UTF-8.
     pub fn smtputf8(&self) -> bool {
-        self.smtputf8
-    }
-
-    /// CHUNKING (RFC 3030).
-    pub fn chunking(&self) -> bool {
-        self.extension("CHUNKING").is_some()
-    }
-
-    /// BINARYMIME (RFC 3030).
-    pub fn binary_mime(&self) -> bool {
-        self.extension("BINARYMIME").is_some()
+        self.offers("SMTPUTF8")
     }
 
     /// SIZE (RFC 1870), in octets: `None` when not offered, `Some(0)` when
     /// offered without a fixed limit.
     pub fn size(&self) -> Option<u64> {
-        self.size
+        // A value that is no number says nothing about a limit.
+        self.parameters("SIZE").map(|size| codec::whole(codec::capability::size, size).unwrap_or(0))
     }
+
+    /// CHUNKING (RFC 3030): content may come by BDAT.
+    pub fn chunking(&self) -> bool {
+        self.offers("CHUNKING")
+    }
+
+    /// BINARYMIME (RFC 3030): content may hold any octets, if it comes by BDAT.
+    /// Worth nothing without [`chunking`](Self::chunking).
+    pub fn binary_mime(&self) -> bool {
+        self.offers("BINARYMIME")
+    }
+
+    /// ENHANCEDSTATUSCODES (RFC 2034): replies hold enhanced codes.
+    pub fn enhanced_status_codes(&self) -> bool {
+        self.offers("ENHANCEDSTATUSCODES")
+    }
+
+    /// DSN (RFC 3461): RET, ENVID, NOTIFY and ORCPT are taken.
+    pub fn dsn(&self) -> bool {
+        self.offers("DSN")
+    }
+
+    /// STARTTLS (RFC 3207).
+    pub fn start_tls(&self) -> bool {
+        self.offers("STARTTLS")
+    }
+
+    /// AUTH (RFC 4954): the mechanisms, none of them twice; none at all when it
+    /// is not offered. A line of the old form `AUTH=PLAIN` counts as well.
+    pub fn auth(&self) -> impl Iterator<Item = MechanismName> {
+        let lines = self.extensions.iter().map(|extension| extension.as_str().as_bytes());
+        let lists = lines.filter_map(|line| codec::whole(codec::capability::auth_line, line));
+        let words = lists.flat_map(|list| list.split(|&octet| octet == b' '));
+        let mut names: Vec<MechanismName> = Vec::new();
+        for name in words.filter_map(|word| str::from_utf8(word).ok()?.parse().ok()) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.into_iter()
+    }
+
+    /// LIMITS (RFC 9422): all `None` when not offered, or not readable.
+    pub fn limits(&self) -> LimitsOffered {
+        let mut offered = LimitsOffered::default();
+        let words = self.parameters("LIMITS").unwrap_or_default().split(|&octet| octet == b' ');
+        for word in words.filter(|word| !word.is_empty()) {
+            let Some((name, value)) = codec::whole(codec::capability::limit, word) else {
+                return LimitsOffered::default();
+            };
+            match name.to_ascii_uppercase().as_slice() {
+                b"MAILMAX" => offered.mail_max = value,
+                b"RCPTMAX" => offered.rcpt_max = value,
+                b"RCPTDOMAINMAX" => offered.rcpt_domain_max = value,
+                _ => {}
+            }
+        }
+        offered
+    }
+
+    /// DELIVERBY (RFC 2852): `None` when not offered.
+    pub fn deliver_by(&self) -> Option<DeliverByOffer> {
+        let parameters = self.parameters("DELIVERBY")?;
+        Some(DeliverByOffer { minimum: codec::whole(codec::capability::minimum_by_time, parameters).flatten() })
+    }
+
+    /// MT-PRIORITY (RFC 6710): the name of the policy, empty when none is named;
+    /// `None` when not offered.
+    pub fn priority(&self) -> Option<&str> {
+        let name = self.extension("MT-PRIORITY")?.parameters();
+        Some(codec::whole(codec::capability::priority_policy, name.as_bytes()).map_or("", |_| name))
+    }
+
+    /// REQUIRETLS (RFC 8689).
+    pub fn require_tls(&self) -> bool {
+        self.offers("REQUIRETLS")
+    }
+
+    /// XCLIENT (Postfix, Dovecot): the attributes that it takes; none when it is
+    /// not offered.
+    pub fn xclient(&self) -> impl Iterator<Item = ClientAttribute> {
+        self.attributes("XCLIENT")
+    }
+
+    /// XFORWARD (Postfix): the attributes that it takes; none when it is not
+    /// offered.
+    pub fn xforward(&self) -> impl Iterator<Item = ClientAttribute> {
+        self.attributes("XFORWARD")
+    }
+
+    fn attributes(&self, keyword: &str) -> impl Iterator<Item = ClientAttribute> {
+        let list = self.extension(keyword).map(Extension::parameters).unwrap_or_default();
+        list.split(' ').filter_map(|name| name.parse().ok())
+    }
+
+    /// XRCPTFORWARD (Dovecot).
+    pub fn xrcptforward(&self) -> bool {
+        self.offers("XRCPTFORWARD")
+    }
+
+    /// IGNOREQUOTA (Cyrus).
+    pub fn ignore_quota(&self) -> bool {
+        self.offers("IGNOREQUOTA")
+    }
+
+    /// TRACE (Cyrus).
+    pub fn trace(&self) -> bool {
+        self.offers("TRACE")
+    }
+}
+
+/// What LIMITS tells (RFC 9422 section 4): `None` where no limit is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct LimitsOffered {
+    /// MAILMAX: transactions in a session.
+    pub mail_max: Option<u32>,
+    /// RCPTMAX: recipients in a transaction.
+    pub rcpt_max: Option<u32>,
+    /// RCPTDOMAINMAX: different domains of recipients in a session.
+    pub rcpt_domain_max: Option<u32>,
+}
+
+/// What DELIVERBY tells (RFC 2852 section 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeliverByOffer {
+    /// The shortest time for mode R, in seconds, if the server names one.
+    pub minimum: Option<u32>,
 }
 
 impl From<&Reply> for Capabilities {
     fn from(reply: &Reply) -> Self {
         let mut lines = reply.lines().map(String::from_utf8_lossy);
         let first = lines.next().unwrap_or_default();
-        let extensions: Vec<Extension> =
-            lines.map(|line| Extension { keyword: line.find(' ').unwrap_or(line.len()), line: line.into() }).collect();
-        let mut capabilities = Self {
-            server: first.split(' ').next().unwrap_or_default().into(),
-            extensions,
-            pipelining: false,
-            eight_bit_mime: false,
-            smtputf8: false,
-            size: None,
-        };
-        let offers = |keyword| capabilities.extension(keyword).is_some();
-        let size = capabilities.extension("SIZE").map(|size| {
-            // A value that is no number says nothing about a limit.
-            codec::whole(codec::capability::size, size.parameters().as_bytes()).unwrap_or(0)
-        });
-        (capabilities.pipelining, capabilities.eight_bit_mime, capabilities.smtputf8, capabilities.size) =
-            (offers("PIPELINING"), offers("8BITMIME"), offers("SMTPUTF8"), size);
-        capabilities
+        let extension =
+            |line: Cow<'_, str>| Extension { keyword: line.find(' ').unwrap_or(line.len()), line: line.into() };
+        Self { server: first.split(' ').next().unwrap_or_default().into(), extensions: lines.map(extension).collect() }
     }
 }
 

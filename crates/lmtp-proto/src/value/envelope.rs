@@ -2,14 +2,15 @@
 
 use alloc::vec::Vec;
 
-use super::{ForwardPath, ReversePath};
+use super::{ForwardPath, MailParams, RcptParams, ReversePath};
 
 /// A sender and at least one recipient. Recipients keep their places; one given
 /// twice is served twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
     from: ReversePath,
-    recipients: Vec<ForwardPath>,
+    params: MailParams,
+    recipients: Vec<(ForwardPath, RcptParams)>,
 }
 
 impl Envelope {
@@ -19,14 +20,32 @@ impl Envelope {
     ///
     /// There is no recipient, or there are more than 4294967295 of them.
     pub fn new(from: ReversePath, recipients: impl IntoIterator<Item = ForwardPath>) -> Result<Self, InvalidEnvelope> {
-        let recipients: Vec<_> = recipients.into_iter().collect();
+        let recipients: Vec<_> = recipients.into_iter().map(|path| (path, RcptParams::default())).collect();
         if recipients.is_empty() {
             return Err(InvalidEnvelope::NoRecipients);
         }
         if u32::try_from(recipients.len()).is_err() {
             return Err(InvalidEnvelope::TooManyRecipients);
         }
-        Ok(Self { from, recipients })
+        Ok(Self { from, params: MailParams::default(), recipients })
+    }
+
+    /// The same envelope with these parameters for MAIL. SIZE, BODY and SMTPUTF8
+    /// are not taken from them: they follow from the message and the server.
+    #[must_use]
+    pub fn with_params(mut self, params: MailParams) -> Self {
+        self.params = MailParams { size: None, body: None, smtputf8: false, ..params };
+        self
+    }
+
+    /// The same envelope with these parameters for the recipient of that place,
+    /// if there is one.
+    #[must_use]
+    pub fn with_recipient_params(mut self, index: usize, params: RcptParams) -> Self {
+        if let Some((_, place)) = self.recipients.get_mut(index) {
+            *place = params;
+        }
+        self
     }
 
     /// The sender.
@@ -34,13 +53,18 @@ impl Envelope {
         &self.from
     }
 
-    /// The recipients, in order.
-    pub fn recipients(&self) -> &[ForwardPath] {
+    /// The parameters for MAIL.
+    pub fn params(&self) -> &MailParams {
+        &self.params
+    }
+
+    /// The recipients with their parameters for RCPT, in order.
+    pub fn recipients(&self) -> &[(ForwardPath, RcptParams)] {
         &self.recipients
     }
 
-    pub(crate) fn into_parts(self) -> (ReversePath, Vec<ForwardPath>) {
-        (self.from, self.recipients)
+    pub(crate) fn into_parts(self) -> (ReversePath, MailParams, Vec<(ForwardPath, RcptParams)>) {
+        (self.from, self.params, self.recipients)
     }
 }
 

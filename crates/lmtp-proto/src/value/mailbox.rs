@@ -26,6 +26,12 @@ impl Mailbox {
     /// ones are in use.
     pub const MAX: usize = 254;
 
+    /// From text that the codec has checked; `None` when it is too long.
+    pub(crate) fn from_checked(text: &str, at: usize) -> Option<Self> {
+        let fits = text.len().saturating_sub(at) <= Domain::MAX.saturating_add(1) && text.len() <= Self::MAX;
+        fits.then(|| Self { text: Arc::from(text), at })
+    }
+
     /// The whole address.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -53,13 +59,8 @@ impl FromStr for Mailbox {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let fail = |problem| Err(InvalidAddress::new(text, "an address", problem));
         match codec::whole(codec::path::mailbox, text.as_bytes()) {
-            None if text.chars().any(char::is_control) => fail(AddressProblem::ControlCharacter),
-            None if !text.contains('@') => fail(AddressProblem::NoDomain),
-            None => fail(AddressProblem::Syntax),
-            Some(at) if text.len().saturating_sub(at) > Domain::MAX.saturating_add(1) || text.len() > Self::MAX => {
-                fail(AddressProblem::TooLong)
-            }
-            Some(at) => Ok(Self { text: Arc::from(text), at }),
+            None => fail(codec::path::problem(text.as_bytes())),
+            Some(at) => Self::from_checked(text, at).map_or_else(|| fail(AddressProblem::TooLong), Ok),
         }
     }
 }
