@@ -12,6 +12,7 @@ pub mod memory;
 pub mod model;
 pub mod socket;
 pub mod transcript;
+pub mod values;
 
 /// The Rust of the project's first page compiles.
 #[cfg(doctest)]
