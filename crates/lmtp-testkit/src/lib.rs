@@ -17,6 +17,7 @@ pub mod proof;
 pub mod served;
 pub mod socket;
 pub mod transcript;
+pub mod values;
 
 /// The Rust of the project's first page compiles.
 #[cfg(doctest)]

@@ -88,6 +88,7 @@ impl Talk<'_> {
                     }
                 }
                 Ok(Output::StartTls) => self.client.handle_tls(),
+                Ok(Output::Wait) => panic!("a client always has room"),
                 Ok(Output::Closed) => return self.over(),
                 Err(error) => {
                     assert_eq!(self.client.poll_output(self.now), Err(error), "an error is final and repeats");
