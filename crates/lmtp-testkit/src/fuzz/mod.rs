@@ -6,9 +6,9 @@
 //!
 //! | body | what must hold |
 //! |---|---|
-//! | [`reply`] | replies: read alike however cut, within the limits, and what is encoded is read again |
-//! | [`client`] | a client that hears anything: one outcome for each recipient, bounded memory, linear time |
-//! | [`differential`] | a client that hears anything in pieces does what it does hearing whole lines |
+//! | [`reply()`] | replies: read alike however cut, within the limits, and what is encoded is read again |
+//! | [`client()`] | a client that hears anything: one outcome for each recipient, bounded memory, linear time |
+//! | [`differential()`] | a client that hears anything in pieces does what it does hearing whole lines |
 //!
 //! Bodies that need to decide something take an input's first line for their [`Choices`], so that seeds
 //! can be read and written by hand.
