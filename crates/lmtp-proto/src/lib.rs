@@ -24,6 +24,8 @@ mod error;
 mod limits;
 mod lines;
 mod machine;
+#[cfg(test)]
+mod proof;
 mod queue;
 mod report;
 mod text;

@@ -34,6 +34,11 @@ impl Stuffer {
         Self { walker: Walker::trusting(), size: 0 }
     }
 
+    #[cfg(test)]
+    pub(super) fn state(&self) -> impl Eq + core::hash::Hash + use<> {
+        self.walker.state()
+    }
+
     /// Appends one more chunk of the message.
     ///
     /// # Errors
