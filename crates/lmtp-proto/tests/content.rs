@@ -78,7 +78,6 @@ fn unstuffed(wire: &[u8], cuts: u32, newlines: BareNewlines) -> (Vec<u8>, bool, 
 }
 
 /// Each is played with an end behind it, so that all come to one: theirs or this.
-/// R5321-4.1.1.4-b; R5321-4.5.2-b, -e.
 #[test]
 fn every_short_stream_is_unstuffed_as_defined() {
     let (mut own_end, mut faults) = (0, 0);

@@ -16,6 +16,8 @@
 pub(crate) mod capability;
 mod encode;
 pub(crate) mod path;
+#[cfg(test)]
+mod proof;
 pub(crate) mod reply;
 
 pub use encode::{encode_command, encode_reply};

@@ -27,6 +27,24 @@ pub(super) struct Looker {
     /// Whether the last look ended soon. Dots and faults come in flocks: where
     /// the next is near, blocks are of no use.
     is_wary: bool,
+    #[cfg(test)]
+    work: Work,
+}
+
+/// How often there was a look, and at how many octets.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Work {
+    pub(super) looks: usize,
+    pub(super) octets: usize,
+}
+
+#[cfg(test)]
+impl Work {
+    fn count(&mut self, octets: &[u8]) {
+        self.looks += 1;
+        self.octets += octets.len();
+    }
 }
 
 /// What a look at some octets has told.
@@ -69,12 +87,19 @@ pub(super) fn is_ascii(octets: &[u8]) -> bool {
 
 impl Looker {
     pub(super) fn new() -> Self {
-        Self { dots: Finder::new(b"\r\n."), is_wary: false }
+        Self {
+            dots: Finder::new(b"\r\n."),
+            is_wary: false,
+            #[cfg(test)]
+            work: Work::default(),
+        }
     }
 
     /// Looks up to the first dot behind CRLF, or the first fault. No CRLF may be
     /// cut in two at either end of `octets`.
     pub(super) fn look(&mut self, octets: &[u8]) -> Look {
+        #[cfg(test)]
+        self.work.count(octets);
         let mut look = Look::default();
         if self.is_wary {
             look.closely(octets, BLOCK);
@@ -93,8 +118,15 @@ impl Looker {
         self.is_wary
     }
 
+    #[cfg(test)]
+    pub(super) fn work(&self) -> Work {
+        self.work
+    }
+
     /// Looks for dots alone: nothing is a fault, and no lines are counted.
-    pub(super) fn dots(&self, octets: &[u8]) -> Look {
+    pub(super) fn dots(&mut self, octets: &[u8]) -> Look {
+        #[cfg(test)]
+        self.work.count(octets);
         match self.dots.find(octets) {
             Some(line_end) => Look { good: line_end.saturating_add(2), stop: Some(Stop::Dot), ..Look::default() },
             None => Look { good: octets.len(), ..Look::default() },

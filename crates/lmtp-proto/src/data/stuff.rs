@@ -35,6 +35,11 @@ impl Stuffer {
     }
 
     #[cfg(test)]
+    pub(super) fn work(&self) -> super::look::Work {
+        self.walker.work()
+    }
+
+    #[cfg(test)]
     pub(super) fn state(&self) -> impl Eq + core::hash::Hash + use<> {
         self.walker.state()
     }

@@ -192,6 +192,11 @@ impl Unstuffer {
         (self.newlines, self.at, self.class.clone(), problem, self.discards, self.looker.state())
     }
 
+    #[cfg(test)]
+    pub(super) fn work(&self) -> super::look::Work {
+        self.looker.work()
+    }
+
     /// How many octets from the front on are content, as it is: up to the next
     /// dot at the start of a line, up to the next fault, which is given, too, or
     /// all that there is but a CR at its end.

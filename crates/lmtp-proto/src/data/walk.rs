@@ -122,6 +122,11 @@ impl Walker {
         (self.endings, self.checks, self.allowed, self.at, self.class.clone(), self.looker.state(), failed)
     }
 
+    #[cfg(test)]
+    pub(super) fn work(&self) -> super::look::Work {
+        self.looker.work()
+    }
+
     /// The highest class met so far.
     pub(crate) fn met(&self) -> ContentClass {
         self.class.met()
