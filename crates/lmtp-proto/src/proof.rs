@@ -1,10 +1,11 @@
 //! Proofs for all input: a machine and its definition, side by side, through
 //! every state that they can reach together.
 //!
-//! Both are fed octet by octet. What one remembers of the past is finite once
+//! Both are fed octet by octet, or in pieces of a few. What one remembers of the past is finite once
 //! counters are left out, so there are finitely many pairs of states; when each
-//! octet has been tried in each pair, every input there is has been tried. Octets
-//! that neither tells apart have one that stands for them all.
+//! piece has been tried in each pair, every input there is has been tried, cut in
+//! every way into such pieces. Octets that neither tells apart have one that
+//! stands for them all.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
@@ -17,25 +18,39 @@ pub(crate) struct Explored {
     pub(crate) transitions: usize,
 }
 
+/// All strings of these octets, of one octet to so many.
+pub(crate) fn pieces(octets: &[u8], length: usize) -> Vec<Vec<u8>> {
+    let mut longest = Vec::from([Vec::new()]);
+    let mut all = Vec::new();
+    for _ in 0..length {
+        longest = longest
+            .iter()
+            .flat_map(|before| octets.iter().map(move |&octet| [before, &[octet][..]].concat()))
+            .collect();
+        all.extend_from_slice(&longest);
+    }
+    all
+}
+
 /// Takes `step` from `start`, and from all that it leads to, with each of the
-/// octets, until nothing new is reached. States of equal `key` are one.
+/// pieces, until nothing new is reached. States of equal `key` are one.
 ///
-/// A step is told the whole path to it, that octet last, and compares; it leads
-/// nowhere where all is over.
+/// A step is told the piece and the whole path to it, that piece last, and
+/// compares; it leads nowhere where all is over.
 pub(crate) fn explore<S, K: Eq + Hash>(
     start: S,
-    octets: &[u8],
+    pieces: &[Vec<u8>],
     key: impl Fn(&S) -> K,
-    mut step: impl FnMut(&S, &[u8]) -> Option<S>,
+    mut step: impl FnMut(&S, &[u8], &[u8]) -> Option<S>,
 ) -> Explored {
     let mut known = HashSet::from([key(&start)]);
     let mut to_try = VecDeque::from([(start, Vec::new())]);
     let mut transitions = 0;
     while let Some((state, path)) = to_try.pop_front() {
-        for &octet in octets {
+        for piece in pieces {
             transitions += 1;
-            let path = [&path[..], &[octet]].concat();
-            let reached = step(&state, &path);
+            let path = [&path[..], piece].concat();
+            let reached = step(&state, piece, &path);
             if let Some(reached) = reached.filter(|reached| known.insert(key(reached))) {
                 assert!(known.len() < 1_000_000, "there is no end to this machine's states");
                 to_try.push_back((reached, path));

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use super::ReplyReader;
 use crate::error::SyntaxError;
 use crate::lines::{LineError, LineFinder};
-use crate::proof::explore;
+use crate::proof::{explore, pieces};
 use crate::{Error, Limit, Limits, Phase};
 
 /// What a line is, by definition: all up to the first LF, if CR stands before it
@@ -32,9 +32,9 @@ fn lines_equal_their_definition_for_all_input() {
     for limit in 1..=8 {
         let start = (LineFinder::default(), BytesMut::new());
         let key = |(finder, buffer): &(LineFinder, BytesMut)| (finder.state(), buffer.to_vec());
-        let explored = explore(start, b"\r\na", key, |(finder, buffer), path| {
+        let explored = explore(start, &pieces(b"\r\na", 1), key, |(finder, buffer), octet, path| {
             let (mut finder, mut buffer) = (finder.clone(), buffer.clone());
-            buffer.extend_from_slice(&path[path.len() - 1..]);
+            buffer.extend_from_slice(octet);
             let found = finder.find(&buffer, limit);
             assert_eq!(found, line(&buffer, limit), "{}", path.escape_ascii());
             // Nothing else is known of what comes after a line.
@@ -125,11 +125,11 @@ fn replies_are_framed_as_defined_for_all_input() {
     let start = (ReplyReader::new(), BytesMut::new(), Framing::default());
     let key =
         |(reader, input, framing): &(ReplyReader, BytesMut, Framing)| (reader.state(), outline(input), framing.clone());
-    let explored = explore(start, &OCTETS, key, |(reader, input, framing), path| {
+    let explored = explore(start, &pieces(&OCTETS, 1), key, |(reader, input, framing), octet, path| {
         let (mut reader, mut input, mut framing) = (reader.clone(), input.clone(), framing.clone());
-        input.extend_from_slice(&path[path.len() - 1..]);
+        input.extend_from_slice(octet);
         let read = reader.read(&mut input, &Limits::default(), Phase::Mail);
-        let expected = framing.step(path[path.len() - 1]);
+        let expected = framing.step(octet[0]);
         let told = match &read {
             Ok(Some(reply)) => Framed::Reply(digits(reply.code().get())),
             Ok(None) if input.is_empty() => Framed::Line,
