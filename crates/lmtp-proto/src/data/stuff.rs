@@ -84,7 +84,7 @@ impl Sink for Onto<'_> {
     fn run(&mut self, from: usize, to: usize) {
         if from < to {
             *self.size = self.size.saturating_add(to.saturating_sub(from) as u64);
-            self.queue.push(self.chunk.slice(from..to));
+            self.queue.push_part(self.chunk, from..to);
         }
     }
 
