@@ -17,8 +17,10 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+pub mod auth;
 pub mod client;
 mod codec;
+mod command_error;
 mod data;
 mod error;
 mod limits;
@@ -34,8 +36,9 @@ pub mod value;
 pub use bytes;
 
 pub use client::{Client, Config, Event};
-pub use codec::{ReplyReader, encode_command, encode_reply};
-pub use data::{Content, ContentClass, ContentError, ContentProblem, LineEndings, Scan, Stuffer};
+pub use codec::{Leniency, ReplyReader, encode_command, encode_reply, parse_command, parse_command_with};
+pub use command_error::CommandError;
+pub use data::{Chunker, Content, ContentClass, ContentError, ContentProblem, LineEndings, Scan, Stuffer};
 pub use error::{Error, Misuse, SyntaxError};
 pub use limits::{Limit, Limits};
 pub use machine::{Machine, Output};

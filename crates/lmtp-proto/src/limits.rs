@@ -21,11 +21,20 @@ pub struct Limits {
     pub pipelined_commands: usize,
     /// Octets of those commands: 16384 by default.
     pub pipelined_octets: usize,
+    /// BDAT chunks sent whose replies are still awaited: 16 by default.
+    pub outstanding_chunks: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { reply_line: 4096, reply_size: 65_536, answers: 1024, pipelined_commands: 256, pipelined_octets: 16_384 }
+        Self {
+            reply_line: 4096,
+            reply_size: 65_536,
+            answers: 1024,
+            pipelined_commands: 256,
+            pipelined_octets: 16_384,
+            outstanding_chunks: 16,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub mod model;
 pub mod proof;
 pub mod socket;
 pub mod transcript;
+pub mod values;
 
 /// The Rust of the project's first page compiles.
 #[cfg(doctest)]

@@ -49,7 +49,7 @@ fn sender<'a>(from: &ReversePath, host: &LhloName) -> Address<'a> {
 fn addressees<'a>(to: &[ForwardPath], smtputf8: bool) -> Address<'a> {
     let named = to.iter().filter(|path| smtputf8 || path.is_ascii()).filter_map(|path| match path {
         ForwardPath::Mailbox(mailbox) => Some(Address::from(mailbox.to_string())),
-        ForwardPath::Postmaster => None,
+        ForwardPath::Postmaster | ForwardPath::Local(_) => None,
     });
     let named: Vec<_> = named.collect();
     if named.is_empty() { Address::new_group(Some("undisclosed-recipients"), named) } else { Address::new_list(named) }

@@ -10,7 +10,11 @@ use crate::value::{Command, Reply};
 /// Appends a command and its CRLF.
 pub fn encode_command(command: &Command, queue: &mut SendQueue) {
     // Writing to a queue cannot fail, and no Display here does.
-    let _ = write!(queue, "{command}\r\n");
+    let _ = match command {
+        // Display masks what is said here.
+        Command::Auth(mechanism, Some(response)) => write!(queue, "AUTH {mechanism} {}\r\n", response.to_base64()),
+        command => write!(queue, "{command}\r\n"),
+    };
 }
 
 /// Appends every line of a reply, the enhanced code on each (RFC 2034

@@ -7,16 +7,19 @@
 //! taken: what cannot be seen has no place in an address, and one can be printed
 //! as it is.
 
+use alloc::borrow::Cow;
 use core::net::Ipv6Addr;
 use core::str;
 
 use nom::branch::alt;
 use nom::bytes::complete::{tag, tag_no_case, take_while_m_n, take_while1};
-use nom::combinator::{map_opt, recognize};
+use nom::combinator::{consumed, map_opt, opt, recognize};
 use nom::multi::{many0_count, separated_list1};
+use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 
-use crate::text::misleads;
+use crate::text::is_visible;
+use crate::value::{AddressProblem, Mailbox};
 
 /// ```abnf
 /// Mailbox = Local-part "@" ( Domain / address-literal )
@@ -32,7 +35,7 @@ pub(crate) fn mailbox(input: &[u8]) -> IResult<&[u8], usize> {
 /// Dot-string = Atom *("." Atom)
 /// Atom       = 1*atext
 /// ```
-fn local_part(input: &[u8]) -> IResult<&[u8], &[u8]> {
+pub(crate) fn local_part(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let dot_string = recognize(separated_list1(tag("."), atom));
     alt((quoted_string, dot_string)).parse(input)
 }
@@ -40,7 +43,7 @@ fn local_part(input: &[u8]) -> IResult<&[u8], &[u8]> {
 /// ```abnf
 /// atext =/ UTF8-non-ascii
 /// ```
-fn atom(input: &[u8]) -> IResult<&[u8], &[u8]> {
+pub(crate) fn atom(input: &[u8]) -> IResult<&[u8], &[u8]> {
     visible_utf8(|octet| octet.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&octet), input)
 }
 
@@ -54,6 +57,22 @@ fn quoted_string(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let text = |input| visible_utf8(|octet| matches!(octet, 32..=33 | 35..=91 | 93..=126), input);
     let pair = recognize((tag("\\"), take_while_m_n(1, 1, |octet| matches!(octet, 32..=126))));
     recognize((tag("\""), many0_count(alt((text, pair))), tag("\""))).parse(input)
+}
+
+/// What a local part says, without quotes and without what escapes in them.
+pub(crate) fn unquoted(local_part: &str) -> Cow<'_, str> {
+    let Some(text) = local_part.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
+        return Cow::Borrowed(local_part);
+    };
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = false;
+    let plain = text.chars().filter(|&c| {
+        escaped = c == '\\' && !escaped;
+        !escaped
+    });
+    Cow::Owned(plain.collect())
 }
 
 /// ```abnf
@@ -130,10 +149,10 @@ fn is_ipv6(text: &[u8]) -> bool {
 
 /// One or more octets of `ascii`, or UTF-8 characters beyond ASCII that can be
 /// seen.
-fn visible_utf8(ascii: impl Fn(u8) -> bool, input: &[u8]) -> IResult<&[u8], &[u8]> {
+pub(crate) fn visible_utf8(ascii: impl Fn(u8) -> bool, input: &[u8]) -> IResult<&[u8], &[u8]> {
     let end = input.iter().position(|&octet| octet.is_ascii() && !ascii(octet)).unwrap_or(input.len());
     let (text, rest) = input.split_at_checked(end).unwrap_or_default();
-    let visible = |text: &str| text.chars().all(|c| c.is_ascii() || !(misleads(c) || c.is_whitespace()));
+    let visible = |text: &str| text.chars().all(|c| c.is_ascii() || is_visible(c));
     if !text.is_empty() && str::from_utf8(text).is_ok_and(visible) {
         Ok((rest, text))
     } else {
@@ -141,23 +160,72 @@ fn visible_utf8(ascii: impl Fn(u8) -> bool, input: &[u8]) -> IResult<&[u8], &[u8
     }
 }
 
-/// The address inside a path, or the text as it is when it has no brackets.
-///
+/// A mailbox that was found, in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FoundMailbox<'a> {
+    text: &'a [u8],
+    /// The place of the "@".
+    at: usize,
+}
+
+impl FoundMailbox<'_> {
+    /// The mailbox as a value.
+    pub(crate) fn mailbox(self) -> Result<Mailbox, AddressProblem> {
+        let text = str::from_utf8(self.text).map_err(|_| AddressProblem::Syntax)?;
+        Mailbox::from_checked(text, self.at).ok_or(AddressProblem::TooLong)
+    }
+}
+
 /// ```abnf
 /// Path  = "<" [ A-d-l ":" ] Mailbox ">"
-/// A-d-l = At-domain *( "," At-domain )
 /// ```
 ///
 /// A source route is recognised and dropped (RFC 5321 section 3.3).
+pub(crate) fn path(input: &[u8]) -> IResult<&[u8], FoundMailbox<'_>> {
+    let mailbox = consumed(mailbox).map(|(text, at)| FoundMailbox { text, at });
+    delimited(tag("<"), preceded(opt(source_route), mailbox), tag(">")).parse(input)
+}
+
+/// ```abnf
+/// "<" Local-part ">"
+/// ```
+///
+/// No path by the grammar but for `<Postmaster>` (RFC 5321 section 4.1.1.3).
+pub(crate) fn local_path(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    delimited(tag("<"), local_part, tag(">")).parse(input)
+}
+
+/// ```abnf
+/// A-d-l = At-domain *( "," At-domain )
+/// At-domain = "@" Domain
+/// ```
+///
+/// With the ":" behind it.
+fn source_route(input: &[u8]) -> IResult<&[u8], ()> {
+    (separated_list1(tag(","), (tag("@"), domain)), tag(":")).map(|_| ()).parse(input)
+}
+
+/// What is wrong with text that is no path.
+pub(crate) fn problem(text: &[u8]) -> AddressProblem {
+    if text.utf8_chunks().any(|chunk| chunk.valid().chars().any(char::is_control)) {
+        AddressProblem::ControlCharacter
+    } else if !text.contains(&b'@') {
+        AddressProblem::NoDomain
+    } else {
+        AddressProblem::Syntax
+    }
+}
+
+/// The address inside a path, or the text as it is when it has no brackets.
+///
+/// As in [`path`], a source route is dropped.
 pub(crate) fn unbracketed(text: &str) -> &str {
     let Some(inner) = text.strip_prefix('<').and_then(|text| text.strip_suffix('>')) else {
         return text;
     };
-    let at_domain = (tag("@"), domain);
-    let mut route = (separated_list1(tag(","), at_domain), tag(":"));
-    match route.parse(inner.as_bytes()) {
+    match source_route(inner.as_bytes()) {
         // Behind a route there must be a mailbox; alone it is no null path.
-        Ok((mailbox, _)) if mailbox.contains(&b'@') => {
+        Ok((mailbox, ())) if mailbox.contains(&b'@') => {
             inner.get(inner.len().saturating_sub(mailbox.len())..).unwrap_or(inner)
         }
         Ok(_) | Err(_) => inner,

@@ -63,8 +63,8 @@ pub(crate) struct RecipientFacts {
 
 impl Report {
     pub(crate) fn new(transaction: TransactionId, envelope: Envelope) -> Self {
-        let (from, to) = envelope.into_parts();
-        let recipients = to.into_iter().map(|path| RecipientFacts { path, rcpt: None, final_reply: None });
+        let (from, _, to) = envelope.into_parts();
+        let recipients = to.into_iter().map(|(path, _)| RecipientFacts { path, rcpt: None, final_reply: None });
         Self {
             transaction,
             from,

@@ -1,10 +1,12 @@
 //! What a server offers.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::str;
 
-use super::Reply;
+use super::{ClientAttribute, MechanismName, Reply};
 use crate::codec;
 
 /// What a server announced in its reply to LHLO (RFC 5321 section 4.1.1.1).
@@ -14,10 +16,6 @@ use crate::codec;
 pub struct Capabilities {
     server: Box<str>,
     extensions: Vec<Extension>,
-    pipelining: bool,
-    eight_bit_mime: bool,
-    smtputf8: bool,
-    size: Option<u64>,
 }
 
 /// One line of the reply to LHLO: a keyword and what follows it.
@@ -60,56 +58,182 @@ impl Capabilities {
         self.extensions.iter().find(|extension| extension.keyword().eq_ignore_ascii_case(keyword))
     }
 
+    fn offers(&self, keyword: &str) -> bool {
+        self.extension(keyword).is_some()
+    }
+
+    /// The parameters of the extension of that keyword, as octets.
+    fn parameters(&self, keyword: &str) -> Option<&[u8]> {
+        self.extension(keyword).map(|extension| extension.parameters().as_bytes())
+    }
+
     /// PIPELINING (RFC 2920): commands may be sent ahead of their replies.
     pub fn pipelining(&self) -> bool {
-        self.pipelining
+        self.offers("PIPELINING")
     }
 
     /// 8BITMIME (RFC 6152): content may hold octets above 127.
     pub fn eight_bit_mime(&self) -> bool {
-        self.eight_bit_mime
+        self.offers("8BITMIME")
     }
 
     /// SMTPUTF8 (RFC 6531): addresses and header may hold UTF-8.
     pub fn smtputf8(&self) -> bool {
-        self.smtputf8
+        self.offers("SMTPUTF8")
     }
 
     /// SIZE (RFC 1870), in octets: `None` when not offered, `Some(0)` when
     /// offered without a fixed limit.
     pub fn size(&self) -> Option<u64> {
-        self.size
+        // A value that is no number says nothing about a limit.
+        self.parameters("SIZE").map(|size| codec::whole(codec::capability::size, size).unwrap_or(0))
     }
+
+    /// CHUNKING (RFC 3030): content may come by BDAT.
+    pub fn chunking(&self) -> bool {
+        self.offers("CHUNKING")
+    }
+
+    /// BINARYMIME (RFC 3030): content may hold any octets, if it comes by BDAT.
+    /// Worth nothing without [`chunking`](Self::chunking).
+    pub fn binary_mime(&self) -> bool {
+        self.offers("BINARYMIME")
+    }
+
+    /// ENHANCEDSTATUSCODES (RFC 2034): replies hold enhanced codes.
+    pub fn enhanced_status_codes(&self) -> bool {
+        self.offers("ENHANCEDSTATUSCODES")
+    }
+
+    /// DSN (RFC 3461): RET, ENVID, NOTIFY and ORCPT are taken.
+    pub fn dsn(&self) -> bool {
+        self.offers("DSN")
+    }
+
+    /// STARTTLS (RFC 3207).
+    pub fn start_tls(&self) -> bool {
+        self.offers("STARTTLS")
+    }
+
+    /// AUTH (RFC 4954): the mechanisms, none of them twice; none at all when it
+    /// is not offered. A line of the old form `AUTH=PLAIN` counts as well.
+    pub fn auth(&self) -> impl Iterator<Item = MechanismName> {
+        let lines = self.extensions.iter().map(|extension| extension.as_str().as_bytes());
+        let lists = lines.filter_map(|line| codec::whole(codec::capability::auth_line, line));
+        let words = lists.flat_map(|list| list.split(|&octet| octet == b' '));
+        let mut names: Vec<MechanismName> = Vec::new();
+        for name in words.filter_map(|word| str::from_utf8(word).ok()?.parse().ok()) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.into_iter()
+    }
+
+    /// LIMITS (RFC 9422): all `None` when not offered, or not readable.
+    pub fn limits(&self) -> LimitsOffered {
+        let mut offered = LimitsOffered::default();
+        let words = self.parameters("LIMITS").unwrap_or_default().split(|&octet| octet == b' ');
+        for word in words.filter(|word| !word.is_empty()) {
+            let Some((name, value)) = codec::whole(codec::capability::limit, word) else {
+                return LimitsOffered::default();
+            };
+            match name.to_ascii_uppercase().as_slice() {
+                b"MAILMAX" => offered.mail_max = value,
+                b"RCPTMAX" => offered.rcpt_max = value,
+                b"RCPTDOMAINMAX" => offered.rcpt_domain_max = value,
+                _ => {}
+            }
+        }
+        offered
+    }
+
+    /// DELIVERBY (RFC 2852): `None` when not offered.
+    pub fn deliver_by(&self) -> Option<DeliverByOffer> {
+        let parameters = self.parameters("DELIVERBY")?;
+        Some(DeliverByOffer { minimum: codec::whole(codec::capability::minimum_by_time, parameters).flatten() })
+    }
+
+    /// MT-PRIORITY (RFC 6710): the name of the policy, empty when none is named;
+    /// `None` when not offered.
+    pub fn priority(&self) -> Option<&str> {
+        let name = self.extension("MT-PRIORITY")?.parameters();
+        Some(codec::whole(codec::capability::priority_policy, name.as_bytes()).map_or("", |_| name))
+    }
+
+    /// REQUIRETLS (RFC 8689).
+    pub fn require_tls(&self) -> bool {
+        self.offers("REQUIRETLS")
+    }
+
+    /// XCLIENT (Postfix, Dovecot): the attributes that it takes; none when it is
+    /// not offered.
+    pub fn xclient(&self) -> impl Iterator<Item = ClientAttribute> {
+        self.attributes("XCLIENT")
+    }
+
+    /// XFORWARD (Postfix): the attributes that it takes; none when it is not
+    /// offered.
+    pub fn xforward(&self) -> impl Iterator<Item = ClientAttribute> {
+        self.attributes("XFORWARD")
+    }
+
+    fn attributes(&self, keyword: &str) -> impl Iterator<Item = ClientAttribute> {
+        let list = self.extension(keyword).map(Extension::parameters).unwrap_or_default();
+        list.split(' ').filter_map(|name| name.parse().ok())
+    }
+
+    /// XRCPTFORWARD (Dovecot).
+    pub fn xrcptforward(&self) -> bool {
+        self.offers("XRCPTFORWARD")
+    }
+
+    /// IGNOREQUOTA (Cyrus).
+    pub fn ignore_quota(&self) -> bool {
+        self.offers("IGNOREQUOTA")
+    }
+
+    /// TRACE (Cyrus).
+    pub fn trace(&self) -> bool {
+        self.offers("TRACE")
+    }
+}
+
+/// What LIMITS tells (RFC 9422 section 4): `None` where no limit is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct LimitsOffered {
+    /// MAILMAX: transactions in a session.
+    pub mail_max: Option<u32>,
+    /// RCPTMAX: recipients in a transaction.
+    pub rcpt_max: Option<u32>,
+    /// RCPTDOMAINMAX: different domains of recipients in a session.
+    pub rcpt_domain_max: Option<u32>,
+}
+
+/// What DELIVERBY tells (RFC 2852 section 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeliverByOffer {
+    /// The shortest time for mode R, in seconds, if the server names one.
+    pub minimum: Option<u32>,
 }
 
 impl From<&Reply> for Capabilities {
     fn from(reply: &Reply) -> Self {
         let mut lines = reply.lines().map(String::from_utf8_lossy);
         let first = lines.next().unwrap_or_default();
-        let extensions: Vec<Extension> =
-            lines.map(|line| Extension { keyword: line.find(' ').unwrap_or(line.len()), line: line.into() }).collect();
-        let mut capabilities = Self {
-            server: first.split(' ').next().unwrap_or_default().into(),
-            extensions,
-            pipelining: false,
-            eight_bit_mime: false,
-            smtputf8: false,
-            size: None,
-        };
-        let offers = |keyword| capabilities.extension(keyword).is_some();
-        let size = capabilities.extension("SIZE").map(|size| {
-            // A value that is no number says nothing about a limit.
-            codec::whole(codec::capability::size, size.parameters().as_bytes()).unwrap_or(0)
-        });
-        (capabilities.pipelining, capabilities.eight_bit_mime, capabilities.smtputf8, capabilities.size) =
-            (offers("PIPELINING"), offers("8BITMIME"), offers("SMTPUTF8"), size);
-        capabilities
+        let extension =
+            |line: Cow<'_, str>| Extension { keyword: line.find(' ').unwrap_or(line.len()), line: line.into() };
+        Self { server: first.split(' ').next().unwrap_or_default().into(), extensions: lines.map(extension).collect() }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
+    use alloc::string::ToString;
 
     fn announced(lines: &str) -> Capabilities {
         Capabilities::from(&Reply::new(250, None, lines).unwrap())
@@ -123,6 +247,73 @@ mod tests {
         assert!(offered.pipelining() && offered.eight_bit_mime() && !offered.smtputf8());
         assert_eq!(offered.size(), Some(1000));
         assert_eq!(offered.extension("xclient").unwrap().parameters(), "ADDR PORT");
+    }
+
+    #[test]
+    fn every_extension() {
+        type Offered = fn(&Capabilities) -> bool;
+        let flags: [(&str, Offered); 14] = [
+            ("pipelining", Capabilities::pipelining),
+            ("8BITmime", Capabilities::eight_bit_mime),
+            ("SMTPUTF8 foo", Capabilities::smtputf8),
+            ("Chunking", Capabilities::chunking),
+            ("BINARYMIME", Capabilities::binary_mime),
+            ("EnhancedStatusCodes", Capabilities::enhanced_status_codes),
+            ("DSN", Capabilities::dsn),
+            ("STARTTLS", Capabilities::start_tls),
+            ("REQUIRETLS", Capabilities::require_tls),
+            ("XRCPTFORWARD", Capabilities::xrcptforward),
+            ("IGNOREQUOTA", Capabilities::ignore_quota),
+            ("TRACE", Capabilities::trace),
+            ("DELIVERBY", |offered| offered.deliver_by().is_some()),
+            ("MT-PRIORITY", |offered| offered.priority().is_some()),
+        ];
+        for (line, offered) in flags {
+            assert!(offered(&announced(&format!("x\nOTHER\n{line}"))), "{line}");
+            // The first line is no extension, and a longer word is another one.
+            assert!(!offered(&announced(&format!("{line}\nX{line}\n{line}X"))) || line.contains(' '), "{line}");
+        }
+    }
+
+    #[test]
+    fn mechanisms_of_either_form() {
+        let names = |lines: &str| -> Vec<String> {
+            announced(&format!("x\n{lines}")).auth().map(|name| name.as_str().into()).collect()
+        };
+        assert_eq!(names("AUTH PLAIN login"), ["PLAIN", "LOGIN"]);
+        assert_eq!(names("AUTH=PLAIN LOGIN\nauth  SCRAM-SHA-256 PLAIN !?"), ["PLAIN", "LOGIN", "SCRAM-SHA-256"]);
+        assert!(names("AUTH\nAUTHX PLAIN\nAUTH ").is_empty());
+    }
+
+    #[test]
+    fn limits_are_numbers() {
+        let limits = |line: &str| {
+            let offered = announced(&format!("x\n{line}")).limits();
+            [offered.mail_max, offered.rcpt_max, offered.rcpt_domain_max]
+        };
+        assert_eq!(limits("LIMITS MAILMAX=3 rcptmax=20 RCPTDOMAINMAX=999999"), [Some(3), Some(20), Some(999_999)]);
+        // One bad value is passed over (R9422-3.7-b), a bad line is (R9422-3.7-a).
+        assert_eq!(limits("LIMITS MAILMAX=0 RCPTMAX=20 FOO=1 BAR"), [None, Some(20), None]);
+        assert_eq!(limits("LIMITS MAILMAX RCPTMAX=1000000 RCPTDOMAINMAX=+1"), [None; 3]);
+        for line in ["LIMITS", "LIMITS ;;;", "LIMITS MAILMAX=3 ;", "LIMITS MAILMAX=3 =4", "x"] {
+            assert_eq!(limits(line), [None; 3], "{line}");
+        }
+    }
+
+    #[test]
+    fn parameters_of_the_rest() {
+        let by = |line: &str| announced(&format!("x\n{line}")).deliver_by().map(|by| by.minimum);
+        assert_eq!(by("DELIVERBY"), Some(None));
+        assert_eq!(by("DELIVERBY 30,x=1"), Some(Some(30)));
+        assert_eq!(by("DELIVERBY ,x=1"), Some(None));
+        assert_eq!(by("DELIVERBY 1234567890"), Some(None));
+        let offered = announced("x\nMT-PRIORITY STANAG4406\nXCLIENT NAME addr X-New *\nXFORWARD HELO");
+        assert_eq!(offered.priority(), Some("STANAG4406"));
+        assert_eq!(announced("x\nMT-PRIORITY a b").priority(), Some(""));
+        let names: Vec<_> = offered.xclient().map(|name| name.to_string()).collect();
+        assert_eq!(names, ["NAME", "ADDR", "X-NEW"]);
+        assert_eq!(offered.xforward().collect::<Vec<_>>(), [ClientAttribute::Helo]);
+        assert_eq!(announced("x").xclient().count(), 0);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! An address.
 
+use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use core::fmt;
 use core::str::FromStr;
@@ -26,6 +27,12 @@ impl Mailbox {
     /// ones are in use.
     pub const MAX: usize = 254;
 
+    /// From text that the codec has checked; `None` when it is too long.
+    pub(crate) fn from_checked(text: &str, at: usize) -> Option<Self> {
+        let fits = text.len().saturating_sub(at) <= Domain::MAX.saturating_add(1) && text.len() <= Self::MAX;
+        fits.then(|| Self { text: Arc::from(text), at })
+    }
+
     /// The whole address.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -34,6 +41,12 @@ impl Mailbox {
     /// The local part as written, with its quotes if it has some.
     pub fn local_part(&self) -> &str {
         self.text.get(..self.at).unwrap_or_default()
+    }
+
+    /// The local part without quotes and escapes: all ways to write one name are
+    /// one here (RFC 5321 section 4.1.2).
+    pub fn unquoted_local_part(&self) -> Cow<'_, str> {
+        codec::path::unquoted(self.local_part())
     }
 
     /// The domain or address literal.
@@ -53,13 +66,8 @@ impl FromStr for Mailbox {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let fail = |problem| Err(InvalidAddress::new(text, "an address", problem));
         match codec::whole(codec::path::mailbox, text.as_bytes()) {
-            None if text.chars().any(char::is_control) => fail(AddressProblem::ControlCharacter),
-            None if !text.contains('@') => fail(AddressProblem::NoDomain),
-            None => fail(AddressProblem::Syntax),
-            Some(at) if text.len().saturating_sub(at) > Domain::MAX.saturating_add(1) || text.len() > Self::MAX => {
-                fail(AddressProblem::TooLong)
-            }
-            Some(at) => Ok(Self { text: Arc::from(text), at }),
+            None => fail(codec::path::problem(text.as_bytes())),
+            Some(at) => Self::from_checked(text, at).map_or_else(|| fail(AddressProblem::TooLong), Ok),
         }
     }
 }
@@ -137,6 +145,16 @@ mod tests {
         for text in ["a@b\r\nRCPT TO:<c@d>", "a\n@b", "a\0@b", "\"\r\n\"@b", "a@b>\r\nDATA", "\u{560d}\u{560a}\n@b"] {
             let problem = text.parse::<Mailbox>().unwrap_err().problem();
             assert_eq!(problem, AddressProblem::ControlCharacter, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn one_name_in_many_ways() {
+        for text in ["a.b@x", "\"a.b\"@x", "\"\\a.\\b\"@x"] {
+            assert_eq!(text.parse::<Mailbox>().unwrap().unquoted_local_part(), "a.b", "{text}");
+        }
+        for (text, name) in [("\"\"@x", ""), ("\"a\\\"b\\\\\"@x", "a\"b\\"), ("\"jö rg\"@x", "jö rg")] {
+            assert_eq!(text.parse::<Mailbox>().unwrap().unquoted_local_part(), name, "{text}");
         }
     }
 

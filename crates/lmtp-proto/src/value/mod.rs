@@ -4,31 +4,63 @@
 //! way to make one that does. Injection of commands is not filtered out, it
 //! cannot be said.
 
+mod auth_sender;
+mod body_type;
 mod capabilities;
+mod client_attribute;
+mod client_attributes;
 mod command;
+mod command_text;
+mod deliver_by;
 mod domain;
+mod dsn;
 mod endpoint;
 mod enhanced;
 mod envelope;
+mod invalid;
+mod keyword;
 mod lhlo_name;
+mod local_part;
 mod mailbox;
+mod mechanism;
+mod param;
 mod params;
 mod path;
+mod priority;
+mod recipient_forward;
 mod reply;
 mod reply_code;
+mod trace_id;
+mod verb;
 
-pub use capabilities::{Capabilities, Extension};
-pub use command::{Command, Verb};
+pub use auth_sender::AuthSender;
+pub use body_type::BodyType;
+pub use capabilities::{Capabilities, DeliverByOffer, Extension, LimitsOffered};
+pub use client_attribute::{AttributeText, AttributeValue, ClientAttribute, OtherAttribute};
+pub use client_attributes::{ClientAttributes, InvalidClientAttributes};
+pub use command::Command;
+pub use command_text::CommandText;
+pub use deliver_by::{ByMode, DeliverBy, InvalidDeliverBy};
 pub use domain::Domain;
+pub use dsn::{EnvelopeId, Notify, OriginalRecipient, Ret};
 pub use endpoint::{Endpoint, InvalidEndpoint, Security, Target};
 pub use enhanced::{EnhancedCode, InvalidEnhancedCode};
 pub use envelope::{Envelope, InvalidEnvelope};
+pub use invalid::InvalidValue;
+pub use keyword::Keyword;
 pub use lhlo_name::LhloName;
+pub use local_part::LocalPart;
 pub use mailbox::Mailbox;
-pub use params::{BodyType, MailParams};
+pub use mechanism::{AuthResponse, InvalidAuthResponse, MechanismName};
+pub use param::Param;
+pub use params::{MailParams, RcptParams};
 pub use path::{ForwardPath, ReversePath};
+pub use priority::{InvalidPriority, Priority};
+pub use recipient_forward::RecipientForward;
 pub use reply::{InvalidReply, Reply};
 pub use reply_code::{InvalidReplyCode, ReplyClass, ReplyCode};
+pub use trace_id::TraceId;
+pub use verb::Verb;
 
 use alloc::string::String;
 

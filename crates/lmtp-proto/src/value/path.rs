@@ -3,7 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-use super::{InvalidAddress, Mailbox};
+use super::{InvalidAddress, LocalPart, Mailbox};
 use crate::codec;
 
 /// The sender of an envelope: a mailbox, or nobody (RFC 5321 section 4.1.2).
@@ -34,14 +34,29 @@ pub enum ForwardPath {
     Postmaster,
     /// A mailbox.
     Mailbox(Mailbox),
+    /// A mailbox of the server itself, without its domain. No RFC knows it;
+    /// Cyrus takes it. Parsing text does not make one,
+    /// [`local`](Self::local) does.
+    Local(LocalPart),
 }
 
 impl ForwardPath {
+    /// A mailbox of the server itself, named without its domain; the
+    /// postmaster, if that is the name.
+    ///
+    /// # Errors
+    ///
+    /// The name is no local part.
+    pub fn local(name: &str) -> Result<Self, InvalidAddress> {
+        if name.eq_ignore_ascii_case("postmaster") { Ok(Self::Postmaster) } else { name.parse().map(Self::Local) }
+    }
+
     /// Whether it can be said without SMTPUTF8.
     pub fn is_ascii(&self) -> bool {
         match self {
             Self::Postmaster => true,
             Self::Mailbox(mailbox) => mailbox.is_ascii(),
+            Self::Local(local) => local.is_ascii(),
         }
     }
 }
@@ -101,6 +116,7 @@ impl fmt::Display for ForwardPath {
         match self {
             Self::Postmaster => f.pad("postmaster"),
             Self::Mailbox(mailbox) => mailbox.fmt(f),
+            Self::Local(local) => local.fmt(f),
         }
     }
 }

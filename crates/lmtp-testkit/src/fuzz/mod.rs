@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`reply()`] | replies: read alike however cut, within the limits, and what is encoded is read again |
 //! | [`client()`] | a client that hears anything: one outcome for each recipient, bounded memory, linear time |
+//! | [`command()`] | commands: what is understood encodes to the same again, what is not has a reply that fits |
 //! | [`differential()`] | a client that hears anything in pieces does what it does hearing whole lines |
 //!
 //! Bodies that need to decide something take an input's first line for their [`Choices`], so that seeds
@@ -15,12 +16,14 @@
 
 mod choices;
 mod client;
+mod command;
 mod differential;
 mod reply;
 mod setting;
 
 pub use choices::Choices;
 pub use client::client;
+pub use command::command;
 pub use differential::differential;
 pub use reply::reply;
 
@@ -28,4 +31,5 @@ pub use reply::reply;
 pub type Body = (&'static str, fn(&[u8]));
 
 /// Every body, by the name of its target.
-pub const BODIES: &[Body] = &[("client", client), ("differential", differential), ("reply", reply)];
+pub const BODIES: &[Body] =
+    &[("client", client), ("command", command), ("differential", differential), ("reply", reply)];

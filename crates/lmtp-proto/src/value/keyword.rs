@@ -1,0 +1,50 @@
+//! The name of a parameter.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::fmt;
+use core::str::FromStr;
+
+use super::InvalidValue;
+use crate::codec;
+
+/// The keyword of a parameter or an attribute: letters, digits and hyphens, not
+/// beginning with a hyphen (`esmtp-keyword`, RFC 5321 section 4.1.2). Case does
+/// not matter; it is kept in upper case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Keyword(Box<str>);
+
+impl Keyword {
+    /// The longest one, in octets. No RFC sets a limit; one that is in use has
+    /// 16.
+    pub const MAX: usize = 64;
+
+    /// The keyword, in upper case.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// From octets that the codec has checked.
+    pub(crate) fn from_checked(octets: &[u8]) -> Self {
+        let mut text = String::from_utf8_lossy(octets).into_owned();
+        text.make_ascii_uppercase();
+        Self(text.into())
+    }
+}
+
+impl FromStr for Keyword {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match codec::whole(codec::param::esmtp_keyword, text.as_bytes()) {
+            Some(keyword) => Ok(Self::from_checked(keyword)),
+            None => Err(InvalidValue::new(text, "a keyword")),
+        }
+    }
+}
+
+impl fmt::Display for Keyword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
