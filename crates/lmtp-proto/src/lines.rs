@@ -26,6 +26,14 @@ impl LineFinder {
     /// nothing and is never skipped: it is an error of its own, because two
     /// readers that disagree about it can be played against each other.
     pub(crate) fn find(&mut self, buffer: &BytesMut, limit: usize) -> Result<Option<usize>, LineError> {
+        // Nearly always the whole line is there, and its CR the first of its kind.
+        if self.searched == 0
+            && let Some(cr) = memchr::memchr2(b'\r', b'\n', buffer)
+            && let Some(b"\r\n") = buffer.get(cr..cr.saturating_add(2))
+            && cr.saturating_add(1) < limit
+        {
+            return Ok(Some(cr));
+        }
         let unread = buffer.get(self.searched..).unwrap_or_default();
         let Some(found) = memchr::memchr(b'\n', unread) else {
             self.searched = buffer.len();

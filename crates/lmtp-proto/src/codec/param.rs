@@ -1,7 +1,7 @@
 //! The parameters of MAIL and RCPT (RFC 5321 section 4.1.2).
 
 use nom::branch::alt;
-use nom::bytes::complete::{tag, tag_no_case, take_while_m_n, take_while1};
+use nom::bytes::complete::{tag, tag_no_case, take_while_m_n};
 use nom::character::complete::one_of;
 use nom::combinator::{eof, map_opt, opt, peek, recognize, value, verify};
 use nom::multi::fold_many0;
@@ -9,7 +9,7 @@ use nom::sequence::{preceded, terminated};
 use nom::{IResult, Parser};
 
 use super::path::{atom, visible_utf8};
-use super::{number, xtext};
+use super::{number, refused, run, xtext};
 use crate::value::{ByMode, DeliverBy, Keyword, Notify, Priority};
 
 /// The keywords of all parameters that have a type of their own.
@@ -32,27 +32,32 @@ pub(crate) const KNOWN: [&str; 13] = [
 /// A parameter as it stands in the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RawParam<'a> {
-    pub(crate) keyword: &'a [u8],
-    pub(crate) value: Option<&'a [u8]>,
+    pub(crate) keyword: &'a str,
+    pub(crate) value: Option<&'a str>,
 }
 
 /// ```abnf
 /// esmtp-param = esmtp-keyword ["=" esmtp-value]
 /// ```
 ///
-/// The value of XRCPTFORWARD is base64, which may end in "=".
-pub(crate) fn esmtp_param(input: &[u8]) -> IResult<&[u8], RawParam<'_>> {
-    let forward = (tag_no_case("XRCPTFORWARD"), preceded(tag("="), base64).map(Some));
-    let any = (esmtp_keyword, opt(preceded(tag("="), esmtp_value)));
-    alt((forward, any)).map(|(keyword, value)| RawParam { keyword, value }).parse(input)
+/// The value of XRCPTFORWARD is base64, which may end in "=". Gives the length of
+/// the keyword.
+pub(crate) fn esmtp_param(input: &[u8]) -> IResult<&[u8], usize> {
+    let (rest, keyword) = esmtp_keyword(input)?;
+    let rest = match rest.strip_prefix(b"=") {
+        None => rest,
+        Some(value) if keyword.eq_ignore_ascii_case(b"XRCPTFORWARD") => base64(value)?.0,
+        Some(value) => esmtp_value(value)?.0,
+    };
+    Ok((rest, keyword.len()))
 }
 
 /// ```abnf
 /// esmtp-keyword = ( ALPHA / DIGIT ) *( ALPHA / DIGIT / "-" )
 /// ```
 pub(crate) fn esmtp_keyword(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    let ldh = take_while_m_n(1, Keyword::MAX, |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-');
-    verify(ldh, |keyword: &[u8]| !keyword.starts_with(b"-")).parse(input)
+    let (rest, keyword) = run(|octet| octet.is_ascii_alphanumeric() || octet == b'-', input)?;
+    if keyword.starts_with(b"-") || keyword.len() > Keyword::MAX { refused(input) } else { Ok((rest, keyword)) }
 }
 
 /// ```abnf
@@ -68,7 +73,7 @@ pub(crate) fn esmtp_value(input: &[u8]) -> IResult<&[u8], &[u8]> {
 ///
 /// Padded or not, for Dovecot's own reader takes both.
 pub(crate) fn base64(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    let text = take_while1(|octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/'));
+    let text = |input| run(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/'), input);
     recognize((text, take_while_m_n(0, 2, |octet| octet == b'='))).parse(input)
 }
 
