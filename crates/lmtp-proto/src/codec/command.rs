@@ -46,9 +46,7 @@ pub fn parse_command(line: &[u8]) -> Result<Command, CommandError> {
 /// It is no command all the same.
 pub fn parse_command_with(line: &[u8], leniency: Leniency) -> Result<Command, CommandError> {
     let line = trim_end(line);
-    let end = line.iter().position(|&octet| is_blank(octet)).unwrap_or(line.len());
-    let (word, rest) = line.split_at_checked(end).unwrap_or_default();
-    let verb = verb(word).ok_or_else(|| no_verb(line))?;
+    let Some((verb, rest)) = verb(line) else { return Err(no_verb(line)) };
     let Ok(rest) = str::from_utf8(rest) else {
         return if verb == Verb::Noop { Ok(Command::Noop(None)) } else { Err(CommandError::Syntax(verb)) };
     };
@@ -56,10 +54,10 @@ pub fn parse_command_with(line: &[u8], leniency: Leniency) -> Result<Command, Co
     match verb {
         Verb::Mail => input.mail(),
         Verb::Rcpt => input.rcpt(),
-        Verb::Data => input.alone(Command::Data),
+        Verb::Data => input.end().map(|()| Command::Data),
         Verb::Bdat => input.bdat(),
-        Verb::Rset => input.alone(Command::Rset),
-        Verb::Quit => input.alone(Command::Quit),
+        Verb::Rset => input.end().map(|()| Command::Rset),
+        Verb::Quit => input.end().map(|()| Command::Quit),
         Verb::Lhlo => input.lhlo_name().map(Command::Lhlo),
         // What NOOP says means nothing, so it need not mean anything.
         Verb::Noop => Ok(Command::Noop(input.text().ok())),
@@ -67,7 +65,7 @@ pub fn parse_command_with(line: &[u8], leniency: Leniency) -> Result<Command, Co
         Verb::Help => input.text().map(|text| Command::Help(Some(text))),
         Verb::Vrfy => input.text().map(Command::Vrfy),
         Verb::Expn => input.text().map(Command::Expn),
-        Verb::StartTls => input.alone(Command::StartTls),
+        Verb::StartTls => input.end().map(|()| Command::StartTls),
         Verb::Auth => input.auth(),
         Verb::Xclient => input.client_attributes().map(Command::Xclient),
         Verb::Xforward => input.client_attributes().map(Command::Xforward),
@@ -88,13 +86,12 @@ fn trim_end(mut line: &[u8]) -> &[u8] {
     line
 }
 
-/// The verb of that name, in any case (RFC 5321 section 2.4).
-fn verb(word: &[u8]) -> Option<Verb> {
+/// The verb that a line begins with, in any case (RFC 5321 section 2.4), and
+/// what follows it.
+fn verb(line: &[u8]) -> Option<(Verb, &[u8])> {
+    let (start, rest) = line.split_first_chunk::<4>()?;
     // Nearly all have four letters; compared as one they cost nothing.
-    let Some((start, [])) = word.split_first_chunk::<4>() else {
-        return Verb::ALL.iter().copied().find(|verb| verb.as_str().as_bytes().eq_ignore_ascii_case(word));
-    };
-    Some(match &start.map(|octet| octet.to_ascii_uppercase()) {
+    let verb = match &start.map(|octet| octet.to_ascii_uppercase()) {
         b"LHLO" => Verb::Lhlo,
         b"MAIL" => Verb::Mail,
         b"RCPT" => Verb::Rcpt,
@@ -107,8 +104,17 @@ fn verb(word: &[u8]) -> Option<Verb> {
         b"HELP" => Verb::Help,
         b"QUIT" => Verb::Quit,
         b"AUTH" => Verb::Auth,
-        _ => return None,
-    })
+        _ => return long_verb(line),
+    };
+    rest.first().is_none_or(|&octet| is_blank(octet)).then_some((verb, rest))
+}
+
+/// A verb of more than four letters, and what follows it.
+fn long_verb(line: &[u8]) -> Option<(Verb, &[u8])> {
+    let end = line.iter().position(|&octet| is_blank(octet)).unwrap_or(line.len());
+    let (word, rest) = line.split_at_checked(end)?;
+    let verb = Verb::ALL.iter().find(|verb| verb.as_str().as_bytes().eq_ignore_ascii_case(word))?;
+    Some((*verb, rest))
 }
 
 /// What a line is that does not begin with a verb.
@@ -137,8 +143,10 @@ impl<'a> Input<'a> {
     /// ```abnf
     /// "DATA" / "RSET" / "QUIT" / "STARTTLS"
     /// ```
-    fn alone(&self, command: Command) -> Result<Command, CommandError> {
-        if self.rest.is_empty() { Ok(command) } else { Err(self.syntax()) }
+    ///
+    /// Nothing follows.
+    fn end(&self) -> Result<(), CommandError> {
+        if self.rest.is_empty() { Ok(()) } else { Err(self.syntax()) }
     }
 
     /// The space before the next word.

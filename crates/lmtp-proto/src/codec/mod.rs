@@ -33,10 +33,13 @@ use nom::{IResult, Parser};
 
 /// What a parser makes of all of the input, if it takes all of it.
 pub(crate) fn whole<'a, T>(
-    parser: impl Parser<&'a [u8], Output = T, Error = nom::error::Error<&'a [u8]>>,
+    mut parser: impl Parser<&'a [u8], Output = T, Error = nom::error::Error<&'a [u8]>>,
     input: &'a [u8],
 ) -> Option<T> {
-    nom::combinator::all_consuming(parser).parse(input).ok().map(|(_, value)| value)
+    match parser.parse(input) {
+        Ok(([], value)) => Some(value),
+        _ => None,
+    }
 }
 
 /// The input does not begin with what a rule wants.

@@ -46,7 +46,11 @@ pub(crate) fn local_part(input: &[u8]) -> IResult<&[u8], &[u8]> {
 /// ```
 fn dot_string(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let (rest, text) = visible_utf8(|octet| is_atext(octet) || octet == b'.', input)?;
-    if text.split(|&octet| octet == b'.').any(<[u8]>::is_empty) { refused(input) } else { Ok((rest, text)) }
+    let outside = matches!(text, [b'.', ..] | [.., b'.']);
+    if outside || text.windows(2).any(|pair| pair == b"..") {
+        return refused(input);
+    }
+    Ok((rest, text))
 }
 
 /// ```abnf
@@ -103,8 +107,11 @@ pub(crate) fn domain(input: &[u8]) -> IResult<&[u8], &[u8]> {
         return address_literal(input);
     }
     let (rest, name) = visible_utf8(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.'), input)?;
-    let bad = |label: &[u8]| matches!(label, [] | [b'-', ..] | [.., b'-']);
-    if name.split(|&octet| octet == b'.').any(bad) { refused(input) } else { Ok((rest, name)) }
+    let outside = matches!(name, [b'-' | b'.', ..] | [.., b'-' | b'.']);
+    if outside || name.windows(2).any(|pair| matches!(pair, b".." | b".-" | b"-.")) {
+        return refused(input);
+    }
+    Ok((rest, name))
 }
 
 /// ```abnf
