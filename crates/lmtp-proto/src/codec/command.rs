@@ -7,7 +7,7 @@ use nom::bytes::complete::take_while_m_n;
 use nom::{IResult, Parser};
 
 use super::param::{RawParam, esmtp_param};
-use super::{enter, number, path, run, whole};
+use super::{enter, number, path, run};
 use crate::command_error::CommandError;
 use crate::value::{
     AddressProblem, AuthResponse, ClientAttributes, Command, CommandText, Domain, ForwardPath, InvalidClientAttributes,
@@ -289,8 +289,8 @@ impl<'a> Input<'a> {
     /// chunk-size = 1*DIGIT
     /// ```
     fn bdat(&mut self) -> Result<Command, CommandError> {
-        let size =
-            self.word()?.and_then(|word| whole(number(1, usize::MAX), word.as_bytes())).ok_or_else(|| self.syntax())?;
+        self.space()?;
+        let (_, size) = self.rule(number(1, usize::MAX)).ok_or_else(|| self.syntax())?;
         let last = match self.word()? {
             None => false,
             Some(word) if word.eq_ignore_ascii_case("LAST") && self.rest.is_empty() => true,

@@ -20,6 +20,7 @@ pub(crate) mod capability;
 pub(crate) mod command;
 mod encode;
 mod enter;
+pub(crate) mod octets;
 pub(crate) mod param;
 pub(crate) mod path;
 pub(crate) mod reply;
@@ -61,7 +62,7 @@ pub(crate) fn run(kind: impl Fn(u8) -> bool, input: &[u8]) -> IResult<&[u8], &[u
 /// A number of `least` to `most` digits; `None` when it is too large for 64 bits.
 pub(crate) fn number(least: usize, most: usize) -> impl Fn(&[u8]) -> IResult<&[u8], Option<u64>> {
     move |input| {
-        let (rest, digits) = run(|octet| octet.is_ascii_digit(), input)?;
+        let (rest, digits) = run(|octet| octets::DIGIT.has(octet), input)?;
         if !(least..=most).contains(&digits.len()) {
             return refused(input);
         }

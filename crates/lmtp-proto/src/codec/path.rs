@@ -18,6 +18,7 @@ use nom::multi::many0_count;
 use nom::sequence::delimited;
 use nom::{IResult, Parser};
 
+use super::octets::{ATEXT, ATEXT_DOT, LDH_DOT};
 use super::refused;
 use crate::text::is_visible;
 use crate::value::{AddressProblem, Mailbox};
@@ -45,7 +46,7 @@ pub(crate) fn local_part(input: &[u8]) -> IResult<&[u8], &[u8]> {
 /// Dot-string = Atom *("." Atom)
 /// ```
 fn dot_string(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    let (rest, text) = visible_utf8(|octet| is_atext(octet) || octet == b'.', input)?;
+    let (rest, text) = visible_utf8(|octet| ATEXT_DOT.has(octet), input)?;
     let outside = matches!(text, [b'.', ..] | [.., b'.']);
     if outside || text.windows(2).any(|pair| pair == b"..") {
         return refused(input);
@@ -58,15 +59,7 @@ fn dot_string(input: &[u8]) -> IResult<&[u8], &[u8]> {
 /// atext =/ UTF8-non-ascii
 /// ```
 pub(crate) fn atom(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    visible_utf8(is_atext, input)
-}
-
-/// ```abnf
-/// atext = ALPHA / DIGIT / "!" / "#" / "$" / "%" / "&" / "'" / "*" / "+" / "-" /
-///         "/" / "=" / "?" / "^" / "_" / "`" / "{" / "|" / "}" / "~"
-/// ```
-fn is_atext(octet: u8) -> bool {
-    matches!(octet, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/'..=b'9' | b'=' | b'?' | b'A'..=b'Z' | b'^'..=b'~')
+    visible_utf8(|octet| ATEXT.has(octet), input)
 }
 
 /// ```abnf
@@ -106,7 +99,7 @@ pub(crate) fn domain(input: &[u8]) -> IResult<&[u8], &[u8]> {
     if input.starts_with(b"[") {
         return address_literal(input);
     }
-    let (rest, name) = visible_utf8(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.'), input)?;
+    let (rest, name) = visible_utf8(|octet| LDH_DOT.has(octet), input)?;
     let outside = matches!(name, [b'-' | b'.', ..] | [.., b'-' | b'.']);
     if outside || name.windows(2).any(|pair| matches!(pair, b".." | b".-" | b"-.")) {
         return refused(input);

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use bytes::{Buf, BytesMut};
 use nom::IResult;
 
+use super::octets::DIGIT;
 use super::{refused, run};
 use crate::error::{SyntaxError, excerpt};
 use crate::lines::{LineError, LineFinder};
@@ -67,7 +68,7 @@ pub(crate) fn enhanced_code(input: &[u8]) -> IResult<&[u8], EnhancedCode> {
 }
 
 fn sub_code(input: &[u8]) -> IResult<&[u8], u16> {
-    let (rest, digits) = run(|octet| octet.is_ascii_digit(), input)?;
+    let (rest, digits) = run(|octet| DIGIT.has(octet), input)?;
     match (digits, decimal(digits)) {
         ([_] | [b'1'..=b'9', _] | [b'1'..=b'9', _, _], Some(code)) => Ok((rest, code)),
         _ => refused(input),
