@@ -1,9 +1,8 @@
 //! The parameters of MAIL and RCPT (RFC 5321 section 4.1.2).
 
-use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while_m_n};
 use nom::character::complete::one_of;
-use nom::combinator::{map_opt, opt, recognize, value};
+use nom::combinator::{map_opt, opt, recognize};
 use nom::{IResult, Parser};
 
 use super::octets::{BASE64, LDH, VALUE};
@@ -91,13 +90,25 @@ pub(crate) fn size_value(input: &[u8]) -> IResult<&[u8], u64> {
 ///
 /// (RFC 2852 section 4.)
 pub(crate) fn by_value(input: &[u8]) -> IResult<&[u8], DeliverBy> {
-    let mode = alt((value(ByMode::Notify, one_of("Nn")), value(ByMode::Return, one_of("Rr"))));
-    map_opt((opt(one_of("+-")), number(1, 9), tag(";"), mode, opt(one_of("Tt"))), |(sign, seconds, _, mode, trace)| {
-        let seconds = i32::try_from(seconds?).ok()?;
-        let seconds = if sign == Some('-') { seconds.saturating_neg() } else { seconds };
-        DeliverBy::new(seconds, mode, trace.is_some()).ok()
-    })
-    .parse(input)
+    let (sign, rest) = match input {
+        [b'-', rest @ ..] => (-1, rest),
+        [b'+', rest @ ..] | rest => (1, rest),
+    };
+    let (rest, seconds) = number(1, 9)(rest)?;
+    let (mode, rest) = match rest {
+        [b';', b'N' | b'n', rest @ ..] => (ByMode::Notify, rest),
+        [b';', b'R' | b'r', rest @ ..] => (ByMode::Return, rest),
+        _ => return refused(input),
+    };
+    let (trace, rest) = match rest {
+        [b'T' | b't', rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    let seconds = seconds.and_then(|seconds| i32::try_from(seconds).ok()?.checked_mul(sign));
+    match seconds.map(|seconds| DeliverBy::new(seconds, mode, trace)) {
+        Some(Ok(by)) => Ok((rest, by)),
+        _ => refused(input),
+    }
 }
 
 /// ```abnf

@@ -8,6 +8,7 @@
 //! as it is.
 
 use alloc::borrow::Cow;
+use core::mem;
 use core::net::Ipv6Addr;
 use core::str;
 
@@ -47,11 +48,14 @@ pub(crate) fn local_part(input: &[u8]) -> IResult<&[u8], &[u8]> {
 /// ```
 fn dot_string(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let (rest, text) = visible_utf8(|octet| ATEXT_DOT.has(octet), input)?;
-    let outside = matches!(text, [b'.', ..] | [.., b'.']);
-    if outside || text.windows(2).any(|pair| pair == b"..") {
-        return refused(input);
-    }
-    Ok((rest, text))
+    if parts_are_good(text, |pair| pair == (b'.', b'.')) { Ok((rest, text)) } else { refused(input) }
+}
+
+/// Whether no two neighbours are bad, as if a dot stood before and behind: what
+/// no part may begin or end with cannot be beside a dot.
+fn parts_are_good(text: &[u8], bad: impl Fn((u8, u8)) -> bool) -> bool {
+    let mut before = b'.';
+    text.iter().chain(b".").all(|&octet| !bad((mem::replace(&mut before, octet), octet)))
 }
 
 /// ```abnf
@@ -100,11 +104,8 @@ pub(crate) fn domain(input: &[u8]) -> IResult<&[u8], &[u8]> {
         return address_literal(input);
     }
     let (rest, name) = visible_utf8(|octet| LDH_DOT.has(octet), input)?;
-    let outside = matches!(name, [b'-' | b'.', ..] | [.., b'-' | b'.']);
-    if outside || name.windows(2).any(|pair| matches!(pair, b".." | b".-" | b"-.")) {
-        return refused(input);
-    }
-    Ok((rest, name))
+    let bad = |pair| matches!(pair, (b'.', b'.' | b'-') | (b'-', b'.'));
+    if parts_are_good(name, bad) { Ok((rest, name)) } else { refused(input) }
 }
 
 /// ```abnf

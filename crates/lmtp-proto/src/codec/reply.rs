@@ -114,9 +114,7 @@ impl Assembler {
         }
         self.code = Some(code);
         let plain = found.filter(|(enhanced, _)| self.enhanced == Some(*enhanced)).map_or(text, |(_, plain)| plain);
-        let from = self.text.len();
         self.text.extend_from_slice(plain);
-        hide_nul(self.text.get_mut(from..).unwrap_or_default());
     }
 
     /// Takes the only line of a reply.
@@ -139,17 +137,14 @@ impl Assembler {
 
     /// The reply, of the code that its lines had.
     pub(crate) fn finish(&mut self, code: ReplyCode) -> Reply {
+        // A NUL means nothing in a text and much to what may print it.
+        if self.text.contains(&0) {
+            self.text.iter_mut().filter(|octet| **octet == 0).for_each(|octet| *octet = b'?');
+        }
         let reply = Reply::from_parts(code, self.enhanced, &self.text);
         self.text.clear();
         (self.code, self.enhanced, self.size) = (None, None, 0);
         reply
-    }
-}
-
-/// A NUL means nothing in a text and much to what may print it.
-fn hide_nul(text: &mut [u8]) {
-    if text.contains(&0) {
-        text.iter_mut().filter(|octet| **octet == 0).for_each(|octet| *octet = b'?');
     }
 }
 
@@ -174,16 +169,21 @@ impl ReplyReader {
     /// What is read is no reply, or too long for one. `phase` is put into the
     /// error. Nothing that follows can be trusted.
     pub fn read(&mut self, input: &mut BytesMut, limits: &Limits, phase: Phase) -> Result<Option<Reply>, Error> {
+        let mut taken = 0;
         loop {
-            let length = match self.finder.find(input, limits.reply_line) {
+            let rest = input.get(taken..).unwrap_or_default();
+            let length = match self.finder.find(rest, limits.reply_line) {
                 Ok(Some(length)) => length,
-                Ok(None) => return Ok(None),
+                Ok(None) => {
+                    input.advance(taken);
+                    return Ok(None);
+                }
                 Err(LineError::TooLong) => return Err(Error::Limit { phase, limit: Limit::ReplyLine }),
                 Err(LineError::Syntax(problem)) => {
-                    return Err(Error::Syntax { phase, problem, line: excerpt(until_line_feed(input)) });
+                    return Err(Error::Syntax { phase, problem, line: excerpt(until_line_feed(rest)) });
                 }
             };
-            let line = input.get(..length).unwrap_or_default();
+            let line = rest.get(..length).unwrap_or_default();
             let syntax = |problem| Error::Syntax { phase, problem, line: excerpt(line) };
             let Ok((_, ReplyLine { code, more, text })) = reply_line(line) else {
                 return Err(syntax(SyntaxError::NoCode));
@@ -191,23 +191,23 @@ impl ReplyReader {
             if self.assembler.code.is_some_and(|first| first != code) {
                 return Err(syntax(SyntaxError::MixedCodes));
             }
-            self.assembler.size = self.assembler.size.saturating_add(length).saturating_add(2);
+            let length = length.saturating_add(2);
+            taken = taken.saturating_add(length);
+            self.assembler.size = self.assembler.size.saturating_add(length);
             if self.assembler.size > limits.reply_size {
                 return Err(Error::Limit { phase, limit: Limit::ReplySize });
             }
-            // Most replies have one line: it needs no gathering.
-            let reply = match (more, self.assembler.code) {
-                (false, None) => Some(self.assembler.only_line(code, text)),
-                (false, Some(_)) => Some(self.assembler.last_line(code, text)),
-                (true, _) => {
-                    self.assembler.line(code, text);
-                    None
-                }
-            };
-            input.advance(length.saturating_add(2));
-            if reply.is_some() {
-                return Ok(reply);
+            if more {
+                self.assembler.line(code, text);
+                continue;
             }
+            // Most replies have one line: it needs no gathering.
+            let reply = match self.assembler.code {
+                None => self.assembler.only_line(code, text),
+                Some(_) => self.assembler.last_line(code, text),
+            };
+            input.advance(taken);
+            return Ok(Some(reply));
         }
     }
 
