@@ -20,7 +20,7 @@ use smtp_proto::response::parser::ResponseReceiver;
 use smtp_proto::{EhloResponse, Request};
 
 /// Inputs read in a row, so that the clock costs nothing.
-const BATCH: usize = 500;
+const BATCH: u32 = 500;
 
 const COMMANDS: [(&str, &str); 13] = [
     ("LHLO", "LHLO mx1.example.org\r\n"),
@@ -60,14 +60,14 @@ fn main() {
     let wanted = |name: &str| args.iter().filter(|arg| !arg.starts_with('-')).all(|part| name.contains(part.as_str()));
     println!("{:28}{:>9}{:>12}{:>9}{:>12}{:>9}", "", "ours", "smtp-proto", "times", "…, owned", "times");
     for (name, line) in COMMANDS.into_iter().filter(|(name, _)| wanted(name)) {
-        let batch = line.repeat(BATCH);
+        let batch = line.repeat(BATCH as usize);
         let ours = || clock(|| read_commands(batch.as_bytes()));
         let theirs = || clock(|| their_commands(batch.as_bytes()));
         let owned = || clock(|| their_owned_commands(batch.as_bytes()));
         show(name, measure(rounds, [&ours, &theirs, &owned]));
     }
     for (name, reply) in REPLIES.into_iter().filter(|(name, _)| wanted(name)) {
-        let batch = reply.repeat(BATCH);
+        let batch = reply.repeat(BATCH as usize);
         let ours = || our_replies(&batch, |reply| _ = black_box(reply));
         // A reply is owned there, too.
         let theirs = || clock(|| their_replies(batch.as_bytes()));
@@ -75,7 +75,7 @@ fn main() {
     }
     let name = "LHLO, as capabilities";
     if wanted(name) {
-        let batch = LHLO.repeat(BATCH);
+        let batch = LHLO.repeat(BATCH as usize);
         let ours = || our_replies(&batch, |reply| _ = black_box(&Capabilities::from(reply)));
         let theirs = || clock(|| their_capabilities(batch.as_bytes()));
         show(name, measure(rounds, [&ours, &theirs, &theirs]));
@@ -96,7 +96,7 @@ fn measure(rounds: usize, routines: [&dyn Fn() -> Duration; 3]) -> [f64; 3] {
             *best = routine().min(*best);
         }
     }
-    best.map(|best| best.as_secs_f64() * 1e9 / BATCH as f64)
+    best.map(|best| best.as_secs_f64() * 1e9 / f64::from(BATCH))
 }
 
 fn clock(work: impl FnOnce()) -> Duration {

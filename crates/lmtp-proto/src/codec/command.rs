@@ -215,9 +215,7 @@ impl<'a> Input<'a> {
             return Err(CommandError::BadSender(path::problem(self.rest.as_bytes())));
         };
         let mut params = MailParams::default();
-        while let Some(param) = self.param()? {
-            enter::mail(&mut params, param)?;
-        }
+        self.params(|param| enter::mail(&mut params, param))?;
         Ok(Command::Mail(from, params))
     }
 
@@ -233,9 +231,7 @@ impl<'a> Input<'a> {
             None => self.local_recipient()?,
         };
         let mut params = RcptParams::default();
-        while let Some(param) = self.param()? {
-            enter::rcpt(&mut params, param)?;
-        }
+        self.params(|param| enter::rcpt(&mut params, param))?;
         Ok(Command::Rcpt(to, params))
     }
 
@@ -274,14 +270,16 @@ impl<'a> Input<'a> {
     /// ```abnf
     /// *( SP esmtp-param )
     /// ```
-    fn param(&mut self) -> Result<Option<RawParam<'a>>, CommandError> {
-        if self.rest.is_empty() {
-            return Ok(None);
+    ///
+    /// Each is handed to `enter`.
+    fn params(&mut self, mut enter: impl FnMut(RawParam<'a>) -> Result<(), CommandError>) -> Result<(), CommandError> {
+        while !self.rest.is_empty() {
+            self.space()?;
+            let (param, keyword) = self.rule(esmtp_param).ok_or_else(|| self.syntax())?;
+            let (keyword, value) = param.split_at_checked(keyword).unwrap_or_default();
+            enter(RawParam { keyword, value: value.strip_prefix('=') })?;
         }
-        self.space()?;
-        let (param, keyword) = self.rule(esmtp_param).ok_or_else(|| self.syntax())?;
-        let (keyword, value) = param.split_at_checked(keyword).unwrap_or_default();
-        Ok(Some(RawParam { keyword, value: value.strip_prefix('=') }))
+        Ok(())
     }
 
     /// ```abnf

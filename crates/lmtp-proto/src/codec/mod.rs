@@ -2,7 +2,8 @@
 //!
 //! A line is found first ([`crate::lines`]); then *complete* parsers run on it.
 //! None of them ever asks for more input, so none is ever run twice over the
-//! same octets.
+//! same octets. What sees every octet of a line is written out ([`run`],
+//! [`path::visible_utf8`]), with nom's combinators above it.
 //!
 //! | rule | function |
 //! |---|---|

@@ -176,6 +176,6 @@ pub(crate) fn original_recipient(input: &[u8]) -> IResult<&[u8], usize> {
     if kind.eq_ignore_ascii_case(b"utf-8") && whole(xtext::unitext, address).is_some() {
         return Ok((&[], kind.len()));
     }
-    let (rest, _) = xtext::printable(address)?;
+    let (rest, ()) = xtext::printable(address)?;
     Ok((rest, kind.len()))
 }
