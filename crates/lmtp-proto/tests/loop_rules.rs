@@ -55,7 +55,7 @@ fn rule_1_asking_twice_changes_nothing() {
                 }
                 break;
             }
-            Waiting::Over => panic!("{:?}", session.error),
+            Waiting::Over | Waiting::ToEncrypt => panic!("{:?}", session.error),
         }
     }
 }
@@ -103,7 +103,7 @@ fn rule_3_every_wait_has_a_deadline() {
         match waiting {
             Waiting::ToSend => session.step(usize::MAX),
             Waiting::ToReceive => session.hear(said.next().unwrap()),
-            Waiting::Over => panic!("{:?}", session.error),
+            Waiting::Over | Waiting::ToEncrypt => panic!("{:?}", session.error),
         }
     }
     phases.dedup();

@@ -241,6 +241,8 @@ impl EvilServer {
             let code = match verb.as_str() {
                 "LHLO" => self.answer(&verb, 250, &self.offers(), &mut out),
                 "DATA" => self.answer(&verb, 354, "go on", &mut out),
+                "STAR" => self.answer(&verb, 220, "go ahead", &mut out),
+                "AUTH" => self.answer(&verb, 235, "2.7.0 welcome", &mut out),
                 "QUIT" => self.answer(&verb, 221, "bye", &mut out),
                 _ => self.answer(&verb, 250, "2.0.0 ok", &mut out),
             };
@@ -294,7 +296,8 @@ impl EvilServer {
             true => self.answer("chunk", 503, "5.5.1 a chunk was refused", out),
             false => self.answer("chunk", 250, "2.0.0 so far", out),
         };
-        self.chunk_refused |= !matches!(code, Some(200..300));
+        // Silence is no refusal.
+        self.chunk_refused |= code.is_some_and(|code| code / 100 != 2);
     }
 
     fn offers(&self) -> String {
@@ -368,6 +371,7 @@ pub fn go_on(
         watch(session, server);
         match session.settle() {
             Waiting::Over => return,
+            Waiting::ToEncrypt => panic!("the session encrypts by itself"),
             Waiting::ToSend if server.closed => {
                 // The write fails; what was said before is read first.
                 session.hear(said.make_contiguous());

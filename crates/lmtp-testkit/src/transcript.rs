@@ -20,10 +20,13 @@
 //! Head, one a line: `from`, `to` (repeated), `message` (with `\r`, `\n`, `\\`
 //! and `\xHH`), `set` with one of `no-pipelining`, `convert`, `send-8bit`,
 //! `exact` (the client is told size and class), `binary`, `chunking` (always),
+//! `starttls`, `starttls-required`, `secured`, `auth-in-clear`, `auth NAME SAYS|…`
+//! (repeated; `~` before what is said: the server speaks first), `xclient NAME=VALUE
+//! …`, `xforward NAME=VALUE …`, `trace ID`,
 //! `no-chunking`, `chunks N` (outstanding), `depth N`, `window N`, `chunk N`, `body-fails-at N`.
 //!
 //! Conversation: `C:` and `S:` lines; `S~` octets with escapes and no line end;
-//! `-- close` and `-- timeout` for the server's side; `-- deliver` and `-- quit`
+//! `-- close` and `-- timeout` for the server's side; `-- tls` for both; `-- deliver` and `-- quit`
 //! for the client's. At the end `=` lines, exactly those of
 //! [`results`](crate::memory::results), or `= nothing`; of several messages the
 //! last one's, or all of them, each behind `= message N`. Lines with `#` are
@@ -32,9 +35,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lmtp_proto::client::{Chunking, Config, EightBit, Event, Pipelining};
+use lmtp_proto::auth::Mechanism;
+use lmtp_proto::client::{Chunking, Config, EightBit, Event, Pipelining, StartTls};
+use lmtp_proto::value::{AttributeValue, ClientAttributes};
 use lmtp_proto::{Content, ContentClass, Envelope, ForwardPath, LineEndings, ReversePath};
 
+use crate::auth::Scripted;
 use crate::memory::{Message, Session, Waiting};
 use crate::model::stuffed;
 
@@ -49,6 +55,8 @@ pub struct Transcript {
     pub envelope: Envelope,
     /// The message.
     pub message: Message,
+    /// How it may log in, best first.
+    pub mechanisms: Vec<Scripted>,
     /// What is said, in order.
     pub turns: Vec<Turn>,
     /// What comes of it.
@@ -62,6 +70,8 @@ pub enum Turn {
     Client(Vec<u8>),
     /// The server writes these octets.
     Server(Vec<u8>),
+    /// The stream is encrypted.
+    Tls,
     /// The server closes.
     Close,
     /// The server stays silent until the client gives up.
@@ -108,7 +118,7 @@ impl Transcript {
         let mut config = Config::default();
         config.transcript = true;
         let (mut from, mut to, mut message) = (None, Vec::new(), Message::new(""));
-        let (mut exact, mut binary) = (false, false);
+        let (mut exact, mut binary, mut mechanisms) = (false, false, Vec::new());
         for line in head.lines().filter(|line| !line.starts_with('#')) {
             let (key, value) = line.split_once(':').unwrap_or_else(|| panic!("{name}: {line:?} has no colon"));
             match (key, value.trim()) {
@@ -118,11 +128,19 @@ impl Transcript {
                 ("set", "no-pipelining") => config.pipelining = Pipelining::Off,
                 ("set", "convert") => config.line_endings = LineEndings::Convert,
                 ("set", "send-8bit") => config.eight_bit = EightBit::Send,
+                ("set", "starttls") => config.starttls = StartTls::IfOffered,
+                ("set", "starttls-required") => config.starttls = StartTls::Required,
+                ("set", "secured") => config.secured = true,
+                ("set", "auth-in-clear") => config.auth_in_clear = true,
                 ("set", "exact") => exact = true,
                 ("set", "binary") => binary = true,
                 ("set", "chunking") => config.chunking = Chunking::Always,
                 ("set", "no-chunking") => config.chunking = Chunking::Off,
                 ("set", option) => match option.split_once(' ') {
+                    Some(("auth", script)) => mechanisms.push(mechanism(script)),
+                    Some(("xclient", list)) => config.xclient = Some(attributes(list)),
+                    Some(("xforward", list)) => config.xforward = Some(attributes(list)),
+                    Some(("trace", id)) => config.trace_id = Some(id.parse().expect("the name of a trace")),
                     Some(("chunk", size)) => message.chunk = size.parse().expect("a number"),
                     Some(("body-fails-at", place)) => message.fails_at = Some(place.parse().expect("a number")),
                     Some(("depth", depth)) => config.depth = depth.parse().expect("a number"),
@@ -151,6 +169,7 @@ impl Transcript {
                 Some(("S:", text)) => say(&mut turns, Turn::Server(line_of(text))),
                 Some(("S~", text)) => say(&mut turns, Turn::Server(unescaped(text.trim_start()))),
                 Some(("C~", text)) => say(&mut turns, Turn::Client(unescaped(text.trim_start()))),
+                Some(("--", " tls")) => turns.push(Turn::Tls),
                 Some(("--", " close")) => turns.push(Turn::Close),
                 Some(("--", " timeout")) => turns.push(Turn::Timeout),
                 Some(("--", " deliver")) => turns.push(Turn::Deliver),
@@ -160,7 +179,7 @@ impl Transcript {
                 _ => panic!("{name}: what is {line:?}?"),
             }
         }
-        Self { name: name.into(), config, envelope, message, turns, results }
+        Self { name: name.into(), config, envelope, message, mechanisms, turns, results }
     }
 
     /// How many octets the server says.
@@ -171,6 +190,9 @@ impl Transcript {
     /// Plays it, and checks every octet of the client and every result.
     pub fn play(&self, cut: Cut) -> Session {
         let mut session = Session::new(self.config.clone(), self.envelope.clone(), self.message.clone());
+        session.encrypts = false;
+        let boxed = |mechanism: &Scripted| Box::new(mechanism.clone()) as Box<dyn Mechanism>;
+        session.client.authenticate(self.mechanisms.iter().map(boxed).collect()).expect("a session that is not open");
         let (mut expected, mut heard) = (Vec::new(), 0);
         for turn in &self.turns {
             match turn {
@@ -192,6 +214,10 @@ impl Transcript {
                         session.settle();
                     }
                     heard += octets.len();
+                }
+                Turn::Tls => {
+                    assert_eq!(session.settle(), Waiting::ToEncrypt, "{}", self.name);
+                    session.encrypt();
                 }
                 Turn::Close => session.eof(),
                 Turn::Timeout => {
@@ -236,6 +262,23 @@ impl Transcript {
 
 fn lines(session: &Session) -> &[Event] {
     &session.events
+}
+
+/// `NAME SAYS|SAYS…`, with `~` in front of what is said where the server speaks
+/// first.
+fn mechanism(script: &str) -> Scripted {
+    let (name, says) = script.split_once(' ').unwrap_or((script, ""));
+    let listens = says.starts_with('~');
+    Scripted::new(name, listens, says.trim_start_matches('~').split('|').map(unescaped))
+}
+
+/// `NAME=VALUE NAME=VALUE…`
+fn attributes(list: &str) -> ClientAttributes {
+    let pairs = list.split(' ').map(|pair| {
+        let (name, value) = pair.split_once('=').expect("a name and a value");
+        (name.parse().expect("an attribute"), AttributeValue::text(value).expect("a value"))
+    });
+    ClientAttributes::new(pairs).expect("attributes")
 }
 
 /// Joins a side's turns while it has the word.

@@ -28,6 +28,9 @@ impl Client {
         self.state = next;
         match action {
             Action::Wait | Action::AskForContent | Action::TurnedAway | Action::Violation => {}
+            Action::Decide => return self.decide(),
+            Action::WrapStream => self.wrap_stream(),
+            Action::Respond => self.respond(),
             Action::Send(verb) => {
                 // With something in flight it was sent ahead, or is about to be.
                 if self.in_flight.is_empty() && self.closing.is_none() {
@@ -100,7 +103,19 @@ impl Client {
                 Some((command, id, next)) => (command, Expected::Recipient(id, next)),
                 None => return false,
             },
-            (Verb::Lhlo, _) => (Command::Lhlo(self.config.lhlo_name.clone()), Expected::Reply(verb)),
+            (Verb::Lhlo, _) => {
+                self.capabilities = None;
+                (Command::Lhlo(self.config.lhlo_name.clone()), Expected::Reply(verb))
+            }
+            (Verb::StartTls, _) => (Command::StartTls, Expected::Reply(verb)),
+            (Verb::Trace, _) => match self.config.trace_id.clone() {
+                Some(id) => (Command::Trace(id), Expected::Reply(verb)),
+                None => return false,
+            },
+            (Verb::Auth | Verb::Xclient | Verb::Xforward, _) => match self.opening.command(verb) {
+                Some(command) => (command, Expected::Reply(verb)),
+                None => return false,
+            },
             (Verb::Data, _) => (Command::Data, Expected::Reply(verb)),
             (Verb::Rset, _) => (Command::Rset, Expected::Reply(verb)),
             (Verb::Quit, _) => (Command::Quit, Expected::Reply(verb)),
@@ -186,12 +201,22 @@ impl Client {
         let (next, action) = step(self.state, expected.answered(tone, !self.in_flight.is_empty()));
         match action {
             Action::Violation => return self.fail(Error::Unexpected { phase, reply: reply.clone() }),
+            Action::TurnedAway if expected == Expected::Reply(Verb::Xclient) => {
+                return self.fail(Error::XclientRefused { reply: reply.clone() });
+            }
             Action::TurnedAway => return self.fail(Error::Refused { phase, reply: reply.clone() }),
             _ => {}
         }
         match (expected, self.transactions.current_mut()) {
             (Expected::Greeting, _) => self.greeting = Some(reply.clone()),
             (Expected::Reply(Verb::Lhlo), _) => self.capabilities = Some(Capabilities::from(reply)),
+            (Expected::Reply(verb @ (Verb::StartTls | Verb::Auth)), _) => {
+                self.hear_opening(verb, tone, reply);
+                if self.error.is_some() {
+                    return;
+                }
+            }
+            (Expected::Reply(Verb::Xclient | Verb::Xforward | Verb::Trace), _) => {}
             (_, Some(transaction)) => match transaction.record(expected, reply, &self.config.limits) {
                 Ok(event) => self.events.extend(event),
                 Err(limit) => return self.fail(Error::Limit { phase, limit }),
@@ -305,7 +330,7 @@ impl Client {
         self.error = Some(error);
     }
 
-    fn note(&mut self, line: impl FnOnce() -> Line) {
+    pub(super) fn note(&mut self, line: impl FnOnce() -> Line) {
         if self.config.transcript {
             self.events.push_back(Event::Line(line()));
         }
@@ -324,6 +349,15 @@ impl Client {
                 return Ok(if more { Output::Transmit } else { Output::Closed });
             }
             let phase = self.phase();
+            if self.state == State::Tls {
+                match () {
+                    () if self.has_stray_input() => self.fail(Error::OctetsBeforeTls),
+                    () if self.eof || self.write_closed => self.fail(Error::Closed { phase }),
+                    () if self.queue.is_empty() => return Ok(Output::StartTls),
+                    () => return Ok(Output::Transmit),
+                }
+                continue;
+            }
             match self.reader.read(&mut self.input, &self.config.limits, phase) {
                 Ok(Some(reply)) => self.hear(&reply),
                 Err(error) => self.fail(error),
@@ -377,7 +411,7 @@ impl Client {
                 Some(((phase, Unit::Reply(self.replies)), patience))
             }
             Phase::Body => Some(((phase, Unit::Block(self.queue.sent().checked_div(BLOCK as u64)?)), patience)),
-            _ if self.in_flight.is_empty() && self.queue.is_empty() => None,
+            _ if self.in_flight.is_empty() && self.queue.is_empty() && self.state != State::Tls => None,
             _ => Some(((phase, Unit::Reply(self.replies)), patience)),
         }
     }

@@ -33,7 +33,9 @@ impl Expected {
     pub(super) fn phase(self) -> Phase {
         match self {
             Self::Greeting => Phase::Greeting,
-            Self::Reply(Verb::Lhlo) => Phase::Lhlo,
+            Self::Reply(Verb::Lhlo | Verb::Xclient | Verb::Xforward | Verb::Trace) => Phase::Lhlo,
+            Self::Reply(Verb::StartTls) => Phase::StartTls,
+            Self::Reply(Verb::Auth) => Phase::Auth,
             Self::Reply(Verb::Mail | Verb::Rset) => Phase::Mail,
             Self::Reply(Verb::Rcpt) | Self::Recipient(..) => Phase::Rcpt,
             Self::Reply(Verb::Data) => Phase::Data,

@@ -19,32 +19,38 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod auth;
 mod config;
 mod content;
 mod deadline;
 mod engine;
 mod event;
 mod inflight;
+mod open;
 mod preflight;
 pub mod table;
 mod transaction;
 mod transactions;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
 use self::deadline::{Deadline, Unit};
 use self::inflight::{Expected, InFlight};
+use self::open::Opening;
 use self::table::{Input, State};
 use self::transaction::Transaction;
 use self::transactions::{Transactions, blameless};
+use crate::auth::Mechanism;
 use crate::codec::ReplyReader;
 use crate::value::{Capabilities, Reply};
 use crate::{Content, Envelope, Error, Instant, Machine, Misuse, Output, Phase, Report, SendQueue, TransactionId};
 
-pub use config::{Chunking, Config, EightBit, Pipelining};
+pub use config::{Chunking, Config, EightBit, Pipelining, StartTls};
 pub use event::{Event, Line};
 
 /// Room reserved for each read: replies are short.
@@ -94,6 +100,7 @@ pub struct Client {
     replies: u64,
     greeting: Option<Reply>,
     capabilities: Option<Capabilities>,
+    opening: Opening,
     transactions: Transactions,
     next_transaction: TransactionId,
     /// The 421 that said that the server is going away.
@@ -115,6 +122,7 @@ impl Client {
     pub fn new(config: Config) -> Self {
         let mut in_flight = InFlight::default();
         in_flight.push(Expected::Greeting, 0, 0);
+        let opening = Opening::new(config.secured);
         Self {
             config,
             state: State::Greeting,
@@ -127,6 +135,7 @@ impl Client {
             replies: 0,
             greeting: None,
             capabilities: None,
+            opening,
             transactions: Transactions::default(),
             next_transaction: TransactionId::default(),
             closing: None,
@@ -137,6 +146,22 @@ impl Client {
             write_closed: false,
             error: None,
         }
+    }
+
+    /// Logs in by the first of these mechanisms that the server offers and that
+    /// may be used on the line, when the session opens (RFC 4954). If that is not
+    /// to be, the session ends: [`Error::NoMechanism`], [`Error::AuthRefused`] or
+    /// [`Error::AuthFailed`].
+    ///
+    /// # Errors
+    ///
+    /// The session is open already.
+    pub fn authenticate(&mut self, mechanisms: Vec<Box<dyn Mechanism>>) -> Result<(), Misuse> {
+        if self.opening.has_logged_in() || self.error.is_some() {
+            return Err(Misuse::TooLate);
+        }
+        self.opening.mechanisms = mechanisms;
+        Ok(())
     }
 
     /// Delivers a message. May be asked for before the session is open.
@@ -276,7 +301,7 @@ impl Client {
         self.greeting.as_ref()
     }
 
-    /// What the server offers, once LHLO is answered.
+    /// What the server offers, once LHLO is answered; forgotten when TLS begins.
     pub fn capabilities(&self) -> Option<&Capabilities> {
         self.capabilities.as_ref()
     }
@@ -311,6 +336,7 @@ impl Client {
         match (self.state, self.in_flight.first()) {
             (State::Content | State::Chunks | State::GivenUp, _) => Phase::Body,
             (State::Finals, _) if !self.in_flight.is_owed(self.queue.sent()) => Phase::Body,
+            (State::Tls, _) => Phase::Tls,
             (_, Some(expected)) => expected.phase(),
             (State::Over | State::Quitting, None) => Phase::Quit,
             (_, None) => Phase::Mail,
@@ -367,8 +393,9 @@ impl Machine for Client {
         self.queue.clear();
     }
 
-    /// This client never asks for TLS.
-    fn handle_tls(&mut self) {}
+    fn handle_tls(&mut self) {
+        self.encrypted();
+    }
 
     fn poll_timeout(&self) -> Option<Instant> {
         self.deadline.at()
