@@ -1,6 +1,7 @@
 //! Between the greeting and the first message: TLS and AUTH, whatever the server
 //! does.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use lmtp_proto::auth::{Mechanism, encode_line};
@@ -79,14 +80,14 @@ proptest! {
         let mut shown = String::new();
         for said in ["220 mx\r\n", "250-mx\r\n250 AUTH PLAIN\r\n"].into_iter().chain(replies) {
             while session.settle() == Waiting::ToSend {
-                shown += &format!("{:?}", session.client);
+                write!(shown, "{:?}", session.client).unwrap();
                 session.step(usize::MAX);
             }
-            shown += &format!("{:?} {:?}", session.client, session.client);
+            write!(shown, "{:?}", session.client).unwrap();
             session.hear(said.as_bytes());
         }
         session.run();
-        shown += &format!("{:#?} {:?} {:?} {:?}", session.client, session.error, session.events, session.report);
+        write!(shown, "{:#?} {:?} {:?} {:?}", session.client, session.error, session.events, session.report).unwrap();
         for event in &session.events {
             if let Event::Line(line) = event {
                 shown += &line.to_string();

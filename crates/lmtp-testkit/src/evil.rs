@@ -116,7 +116,7 @@ pub fn acts(recipients: usize, honest: bool) -> impl Strategy<Value = Vec<Act>> 
 #[allow(clippy::struct_excessive_bools, reason = "flags are what a model is made of")]
 pub struct EvilServer {
     acts: VecDeque<Act>,
-    capabilities: &'static [&'static str],
+    capabilities: Vec<String>,
     /// Octets that are no whole line yet.
     buffer: Vec<u8>,
     /// Whether what comes is content.
@@ -161,10 +161,10 @@ pub struct Seen {
 
 impl EvilServer {
     /// A server that offers this and acts so.
-    pub fn new(acts: Vec<Act>, capabilities: &'static [&'static str]) -> Self {
+    pub fn new(acts: Vec<Act>, capabilities: &[&str]) -> Self {
         Self {
             acts: acts.into(),
-            capabilities,
+            capabilities: capabilities.iter().map(ToString::to_string).collect(),
             buffer: Vec::new(),
             in_content: false,
             chunk: None,
@@ -301,7 +301,10 @@ impl EvilServer {
     }
 
     fn offers(&self) -> String {
-        std::iter::once("mx.example.org").chain(self.capabilities.iter().copied()).collect::<Vec<_>>().join("\n")
+        std::iter::once("mx.example.org")
+            .chain(self.capabilities.iter().map(String::as_str))
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// Acts, where `code` and `text` would be good; gives the code that was said.

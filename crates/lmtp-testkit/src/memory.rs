@@ -158,10 +158,13 @@ impl Session {
                 }
                 Output::Event(event) => {
                     if let Event::Done(id) = event {
-                        let report = self.client.take_report().expect("a report is there when it is done");
-                        assert_eq!(report.transaction(), id);
-                        self.reports.push(report.clone());
-                        self.report = Some(report);
+                        // It may have been there at once, and have been taken.
+                        if let Some(report) = self.client.take_report() {
+                            self.reports.push(report.clone());
+                            self.report = Some(report);
+                        }
+                        let taken = self.reports.last().expect("a report is there when it is done");
+                        assert_eq!(taken.transaction(), id);
                     }
                     self.events.push(event);
                 }

@@ -17,13 +17,14 @@
 //! = bob@example.org delivered final 250 2.0.0
 //! ```
 //!
-//! Head, one a line: `from`, `to` (repeated), `message` (with `\r`, `\n`, `\\`
+//! Head, one a line: `from` and `to` (repeated), each with parameters behind the
+//! address, `message` (with `\r`, `\n`, `\\`
 //! and `\xHH`), `set` with one of `no-pipelining`, `convert`, `send-8bit`,
 //! `exact` (the client is told size and class), `binary`, `chunking` (always),
 //! `starttls`, `starttls-required`, `secured`, `auth-in-clear`, `auth NAME SAYS|…`
 //! (repeated; `~` before what is said: the server speaks first), `xclient NAME=VALUE
 //! …`, `xforward NAME=VALUE …`, `trace ID`,
-//! `no-chunking`, `chunks N` (outstanding), `depth N`, `window N`, `chunk N`, `body-fails-at N`.
+//! `no-chunking`, `use EXTENSION forbid|force`, `chunks N` (outstanding), `depth N`, `window N`, `chunk N`, `body-fails-at N`.
 //!
 //! Conversation: `C:` and `S:` lines; `S~` octets with escapes and no line end;
 //! `-- close` and `-- timeout` for the server's side; `-- tls` for both; `-- deliver` and `-- quit`
@@ -36,8 +37,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lmtp_proto::auth::Mechanism;
-use lmtp_proto::client::{Chunking, Config, EightBit, Event, Pipelining, StartTls};
-use lmtp_proto::value::{AttributeValue, ClientAttributes};
+use lmtp_proto::client::{Chunking, Config, EightBit, Event, Extensions, Pipelining, StartTls, Use};
+use lmtp_proto::value::{AttributeValue, ClientAttributes, Command, MailParams, RcptParams};
 use lmtp_proto::{Content, ContentClass, Envelope, ForwardPath, LineEndings, ReversePath};
 
 use crate::auth::Scripted;
@@ -118,12 +119,20 @@ impl Transcript {
         let mut config = Config::default();
         config.transcript = true;
         let (mut from, mut to, mut message) = (None, Vec::new(), Message::new(""));
+        let mut mail_params = MailParams::default();
         let (mut exact, mut binary, mut mechanisms) = (false, false, Vec::new());
         for line in head.lines().filter(|line| !line.starts_with('#')) {
             let (key, value) = line.split_once(':').unwrap_or_else(|| panic!("{name}: {line:?} has no colon"));
             match (key, value.trim()) {
-                ("from", address) => from = Some(address.parse::<ReversePath>().expect("a sender")),
-                ("to", address) => to.push(address.parse::<ForwardPath>().expect("a recipient")),
+                ("from", text) => {
+                    let (address, params) = with_parameters::<ReversePath>(text);
+                    from = Some(address);
+                    mail_params = mail_parameters(params);
+                }
+                ("to", text) => {
+                    let (address, params) = with_parameters::<ForwardPath>(text);
+                    to.push((address, rcpt_parameters(params)));
+                }
                 ("message", text) => message.octets = unescaped(text),
                 ("set", "no-pipelining") => config.pipelining = Pipelining::Off,
                 ("set", "convert") => config.line_endings = LineEndings::Convert,
@@ -137,6 +146,7 @@ impl Transcript {
                 ("set", "chunking") => config.chunking = Chunking::Always,
                 ("set", "no-chunking") => config.chunking = Chunking::Off,
                 ("set", option) => match option.split_once(' ') {
+                    Some(("use", text)) => extension(&mut config.extensions, text),
                     Some(("auth", script)) => mechanisms.push(mechanism(script)),
                     Some(("xclient", list)) => config.xclient = Some(attributes(list)),
                     Some(("xforward", list)) => config.xforward = Some(attributes(list)),
@@ -156,7 +166,11 @@ impl Transcript {
         } else if exact {
             message.content = Content::of(&message.octets, config.line_endings).expect("a message that can be sent");
         }
-        let envelope = Envelope::new(from.expect("a sender"), to).expect("a recipient");
+        let (to, params): (Vec<_>, Vec<_>) = to.into_iter().unzip();
+        let mut envelope = Envelope::new(from.expect("a sender"), to).expect("a recipient").with_params(mail_params);
+        for (place, params) in params.into_iter().enumerate() {
+            envelope = envelope.with_recipient_params(place, params);
+        }
         let (mut turns, mut results) = (Vec::new(), Vec::new());
         for line in rest.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
             match line.split_at_checked(2) {
@@ -262,6 +276,51 @@ impl Transcript {
 
 fn lines(session: &Session) -> &[Event] {
     &session.events
+}
+
+/// An address, and what stands behind it.
+fn with_parameters<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> (T, &str) {
+    if let Ok(address) = text.parse() {
+        return (address, "");
+    }
+    let (address, params) = text.split_once(' ').unwrap_or((text, ""));
+    (address.parse().expect("an address"), params)
+}
+
+/// Parameters as MAIL has them.
+fn mail_parameters(params: &str) -> MailParams {
+    match lmtp_proto::parse_command(format!("MAIL FROM:<> {params}").as_bytes()) {
+        Ok(Command::Mail(_, params)) => params,
+        other => panic!("{params:?}: {other:?}"),
+    }
+}
+
+/// Parameters as RCPT has them.
+fn rcpt_parameters(params: &str) -> RcptParams {
+    match lmtp_proto::parse_command(format!("RCPT TO:<a@x> {params}").as_bytes()) {
+        Ok(Command::Rcpt(_, params)) => params,
+        other => panic!("{params:?}: {other:?}"),
+    }
+}
+
+/// `EXTENSION USE`
+fn extension(extensions: &mut Extensions, text: &str) {
+    let (name, how) = text.split_once(' ').expect("an extension and how it is used");
+    let how = match how {
+        "forbid" => Use::Forbid,
+        "force" => Use::Force,
+        _ => panic!("{how:?} is no use"),
+    };
+    *match name {
+        "size" => &mut extensions.size,
+        "8bitmime" => &mut extensions.eight_bit_mime,
+        "smtputf8" => &mut extensions.smtputf8,
+        "dsn" => &mut extensions.dsn,
+        "require-tls" => &mut extensions.require_tls,
+        "limits" => &mut extensions.limits,
+        "others" => &mut extensions.others,
+        _ => panic!("no extension {name:?}"),
+    } = how;
 }
 
 /// `NAME SAYS|SAYS…`, with `~` in front of what is said where the server speaks

@@ -1,5 +1,6 @@
 //! How the application sets the client up.
 
+use super::Extensions;
 use crate::value::{ClientAttributes, LhloName, TraceId};
 use crate::{Limits, LineEndings, Timeouts};
 
@@ -45,6 +46,8 @@ pub struct Config {
     pub line_endings: LineEndings,
     /// What to do with 8-bit content that the server does not offer to take.
     pub eight_bit: EightBit,
+    /// Which other extensions are used.
+    pub extensions: Extensions,
     /// Whether to report each line of the conversation as [`Event::Line`].
     pub transcript: bool,
 }
@@ -66,6 +69,7 @@ impl Default for Config {
             chunking: Chunking::default(),
             line_endings: LineEndings::default(),
             eight_bit: EightBit::default(),
+            extensions: Extensions::default(),
             transcript: false,
         }
     }

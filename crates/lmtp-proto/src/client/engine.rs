@@ -5,7 +5,9 @@ use core::time::Duration;
 
 use super::content::{Chunk, End};
 use super::deadline::{Unit, Wait};
+use super::extensions::Use;
 use super::inflight::Expected;
+use super::limits::exhausted;
 use super::table::{Action, Input, More, State, Tone, following, step};
 use super::{BLOCK, Client, Event, Glance, LAST_WORDS, Line, Pipelining};
 use crate::codec::encode_command;
@@ -275,13 +277,26 @@ impl Client {
     /// which nobody is left to ask for are over. `false` if there is none.
     fn begin_next(&mut self) -> bool {
         while let (Some(transaction), Some(offered)) = (self.transactions.waiting(), &self.capabilities) {
-            if transaction.prepare(offered, &self.config) {
+            if self.config.extensions.limits != Use::Forbid && self.used.is_exhausted(offered) {
+                self.turn_away();
+                return false;
+            }
+            if transaction.prepare(offered, &self.config, self.opening.secured, &mut self.used) {
+                self.used.begin();
                 return true;
             }
             transaction.finish();
             self.tell();
         }
         false
+    }
+
+    /// The messages that wait are too many for the server.
+    pub(super) fn turn_away(&mut self) {
+        while let Some(transaction) = self.transactions.waiting() {
+            transaction.stop(exhausted(), 0);
+        }
+        self.tell();
     }
 
     /// There is doubt on this connection, and it is not used again: this message

@@ -25,7 +25,9 @@ mod content;
 mod deadline;
 mod engine;
 mod event;
+mod extensions;
 mod inflight;
+mod limits;
 mod open;
 mod preflight;
 pub mod table;
@@ -41,6 +43,7 @@ use bytes::{Bytes, BytesMut};
 
 use self::deadline::{Deadline, Unit};
 use self::inflight::{Expected, InFlight};
+use self::limits::Used;
 use self::open::Opening;
 use self::table::{Input, State};
 use self::transaction::Transaction;
@@ -52,6 +55,7 @@ use crate::{Content, Envelope, Error, Instant, Machine, Misuse, Output, Phase, R
 
 pub use config::{Chunking, Config, EightBit, Pipelining, StartTls};
 pub use event::{Event, Line};
+pub use extensions::{Extensions, Use};
 
 /// Room reserved for each read: replies are short.
 const INPUT_ROOM: usize = 2048;
@@ -103,6 +107,7 @@ pub struct Client {
     opening: Opening,
     transactions: Transactions,
     next_transaction: TransactionId,
+    used: Used,
     /// The 421 that said that the server is going away.
     closing: Option<Reply>,
     /// The application has given all of the content, its end is to be sent.
@@ -138,6 +143,7 @@ impl Client {
             opening,
             transactions: Transactions::default(),
             next_transaction: TransactionId::default(),
+            used: Used::default(),
             closing: None,
             content_ends: false,
             leaving: false,
@@ -166,8 +172,9 @@ impl Client {
 
     /// Delivers a message. May be asked for before the session is open.
     ///
-    /// On a connection that has failed the report is there at once, every
-    /// recipient *unsent*.
+    /// On a connection that has failed, or where the server takes
+    /// [no more messages](Self::needs_new_connection), the report is there at
+    /// once, every recipient *unsent*.
     ///
     /// # Errors
     ///
@@ -192,6 +199,9 @@ impl Client {
             transaction.stop(blameless(error), 0);
         }
         self.transactions.push(transaction);
+        if self.needs_new_connection() && self.error.is_none() {
+            self.turn_away();
+        }
         Ok(id)
     }
 
@@ -320,7 +330,15 @@ impl Client {
     /// is taken, nothing is awaited, nothing was heard that should not have been.
     pub fn is_ready(&self) -> bool {
         let idle = matches!(self.state, State::Ready | State::NeedsReset) && self.transactions.is_empty();
-        idle && self.error.is_none() && !self.leaving && !self.has_stray_input()
+        idle && self.error.is_none() && !self.leaving && !self.has_stray_input() && !self.needs_new_connection()
+    }
+
+    /// Whether the server has taken as many messages as it takes in one session
+    /// (MAILMAX, RFC 9422 section 4.1). What was sent is answered; the next
+    /// message needs another connection.
+    pub fn needs_new_connection(&self) -> bool {
+        let obeyed = self.config.extensions.limits != Use::Forbid;
+        obeyed && self.capabilities.as_ref().is_some_and(|offered| self.used.is_exhausted(offered))
     }
 
     /// Whether [`deliver`](Self::deliver) would take a message now that has a
@@ -328,7 +346,7 @@ impl Client {
     pub fn has_room(&self) -> bool {
         let over = self.error.is_some() || self.state == State::Over || self.closing.is_some() || self.leaving;
         let report_waits = self.transactions.front().is_some_and(Transaction::is_over);
-        !over && !report_waits && self.transactions.len() < self.config.depth.max(1)
+        !over && !report_waits && !self.needs_new_connection() && self.transactions.len() < self.config.depth.max(1)
     }
 
     /// What is awaited, or would be next.
