@@ -558,3 +558,9 @@ fn answers_are_bounded() {
     assert_eq!(session.error, Some(Error::Limit { phase: Phase::Rcpt, limit: Limit::Answers }));
     assert_eq!(heard, 800, "the budget is 200 and 10 for each of 50 recipients");
 }
+
+/// A pool keeps many of them: what an idle client weighs beside its buffers.
+#[test]
+fn an_idle_client_is_small() {
+    assert!(size_of::<Client>() < 1536, "{} octets", size_of::<Client>());
+}

@@ -24,6 +24,7 @@
 //! `starttls`, `starttls-required`, `secured`, `auth-in-clear`, `auth NAME SAYS|…`
 //! (repeated; `~` before what is said: the server speaks first), `xclient NAME=VALUE
 //! …`, `xforward NAME=VALUE …`, `trace ID`,
+//! `force-pipelining`, `single-final-refuses-all`, `single-final-answers-all`,
 //! `no-chunking`, `use EXTENSION forbid|force`, `chunks N` (outstanding), `depth N`, `window N`, `chunk N`, `body-fails-at N`.
 //!
 //! Conversation: `C:` and `S:` lines; `S~` octets with escapes and no line end;
@@ -37,7 +38,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lmtp_proto::auth::Mechanism;
-use lmtp_proto::client::{Chunking, Config, EightBit, Event, Extensions, Pipelining, StartTls, Use};
+use lmtp_proto::client::{Chunking, Config, EightBit, Event, Extensions, Pipelining, SingleFinal, StartTls, Use};
 use lmtp_proto::value::{AttributeValue, ClientAttributes, Command, MailParams, RcptParams};
 use lmtp_proto::{Content, ContentClass, Envelope, ForwardPath, LineEndings, ReversePath};
 
@@ -135,6 +136,9 @@ impl Transcript {
                 }
                 ("message", text) => message.octets = unescaped(text),
                 ("set", "no-pipelining") => config.pipelining = Pipelining::Off,
+                ("set", "force-pipelining") => config.pipelining = Pipelining::Force,
+                ("set", "single-final-refuses-all") => config.quirks.single_final = SingleFinal::RefusesAll,
+                ("set", "single-final-answers-all") => config.quirks.single_final = SingleFinal::AnswersAll,
                 ("set", "convert") => config.line_endings = LineEndings::Convert,
                 ("set", "send-8bit") => config.eight_bit = EightBit::Send,
                 ("set", "starttls") => config.starttls = StartTls::IfOffered,

@@ -1,6 +1,6 @@
 //! How the application sets the client up.
 
-use super::Extensions;
+use super::{Extensions, Quirks};
 use crate::value::{ClientAttributes, LhloName, TraceId};
 use crate::{Limits, LineEndings, Timeouts};
 
@@ -48,6 +48,8 @@ pub struct Config {
     pub eight_bit: EightBit,
     /// Which other extensions are used.
     pub extensions: Extensions,
+    /// What the server is known to do otherwise.
+    pub quirks: Quirks,
     /// Whether to report each line of the conversation as [`Event::Line`].
     pub transcript: bool,
 }
@@ -70,6 +72,7 @@ impl Default for Config {
             line_endings: LineEndings::default(),
             eight_bit: EightBit::default(),
             extensions: Extensions::default(),
+            quirks: Quirks::default(),
             transcript: false,
         }
     }
@@ -83,6 +86,9 @@ pub enum Pipelining {
     Auto,
     /// Never: each command waits for the reply to the one before.
     Off,
+    /// Always. For servers that can and do not say so (aiosmtpd), and for those
+    /// that answer RCPT only when DATA has come.
+    Force,
 }
 
 /// Whether to encrypt the stream by STARTTLS (RFC 3207).

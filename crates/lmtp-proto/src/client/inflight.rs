@@ -96,6 +96,13 @@ impl InFlight {
         self.due.back().map(|due| due.expected)
     }
 
+    /// Takes the next if it is another recipient's final reply.
+    pub(super) fn take_final(&mut self) -> Option<Expected> {
+        let expected = self.first().filter(|expected| matches!(expected, Expected::Final(..)))?;
+        self.due.pop_front();
+        Some(expected)
+    }
+
     /// How many chunks have no reply.
     pub(super) fn chunks(&self) -> usize {
         self.due.iter().filter(|due| due.expected == Expected::Chunk).count()

@@ -29,7 +29,10 @@ mod extensions;
 mod inflight;
 mod limits;
 mod open;
+mod output;
+mod over;
 mod preflight;
+mod quirks;
 pub mod table;
 mod transaction;
 mod transactions;
@@ -41,7 +44,7 @@ use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use self::deadline::{Deadline, Unit};
+use self::deadline::Deadline;
 use self::inflight::{Expected, InFlight};
 use self::limits::Used;
 use self::open::Opening;
@@ -51,11 +54,12 @@ use self::transactions::{Transactions, blameless};
 use crate::auth::Mechanism;
 use crate::codec::ReplyReader;
 use crate::value::{Capabilities, Reply};
-use crate::{Content, Envelope, Error, Instant, Machine, Misuse, Output, Phase, Report, SendQueue, TransactionId};
+use crate::{Content, Envelope, Error, Misuse, Phase, Report, SendQueue, TransactionId};
 
 pub use config::{Chunking, Config, EightBit, Pipelining, StartTls};
 pub use event::{Event, Line};
 pub use extensions::{Extensions, Use};
+pub use quirks::{Quirks, SingleFinal};
 
 /// Room reserved for each read: replies are short.
 const INPUT_ROOM: usize = 2048;
@@ -367,55 +371,5 @@ impl Client {
 
     fn has_stray_input(&self) -> bool {
         !self.input.is_empty() || self.reader.is_amid_reply()
-    }
-}
-
-impl Machine for Client {
-    type Event = Event;
-    type Error = Error;
-
-    fn poll_output(&mut self, now: Instant) -> Result<Output<Event>, Error> {
-        self.deadline.resume(now);
-        let output = self.next_output()?;
-        match output {
-            Output::Event(_) => self.deadline.pause(now),
-            _ => self.deadline.arm(self.wait(), now),
-        }
-        Ok(output)
-    }
-
-    fn transmit(&mut self) -> &mut SendQueue {
-        &mut self.queue
-    }
-
-    fn input(&mut self) -> &mut BytesMut {
-        self.input.reserve(INPUT_ROOM);
-        &mut self.input
-    }
-
-    fn handle_eof(&mut self) {
-        self.eof = true;
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        match self.deadline.passed(now) {
-            None => {}
-            Some((_, Unit::Glance)) => self.glance = Glance::Taken,
-            Some((phase, Unit::LastWords)) => self.fail(Error::Closed { phase }),
-            Some((phase, Unit::Reply(_) | Unit::Block(_))) => self.fail(Error::TimedOut { phase }),
-        }
-    }
-
-    fn handle_write_closed(&mut self) {
-        self.write_closed = true;
-        self.queue.clear();
-    }
-
-    fn handle_tls(&mut self) {
-        self.encrypted();
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.deadline.at()
     }
 }

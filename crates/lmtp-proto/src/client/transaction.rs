@@ -10,10 +10,10 @@ use super::extensions::Use;
 use super::inflight::Expected;
 use super::limits::Used;
 use super::preflight;
-use super::table::{More, Next};
+use super::table::{More, Next, Tone};
 use super::{Config, Event};
 use crate::report::Answer;
-use crate::value::{Capabilities, Command, MailParams, Reply, Verb};
+use crate::value::{Capabilities, Command, MailParams, Reply, ReplyCode, Verb};
 use crate::{
     Content, ContentClass, ContentError, Envelope, Fault, Limit, Limits, LineEndings, Phase, RecipientId, Report,
     SendQueue, TransactionId,
@@ -223,6 +223,19 @@ impl Transaction {
             *more = More::Last;
         }
         places.into_iter()
+    }
+
+    /// The only final reply that came is a refusal: it is taken for everybody's
+    /// (see [`SingleFinal::RefusesAll`](super::SingleFinal)).
+    pub(super) fn spread_refusal(&mut self) {
+        let mut finals = self.report.recipients.iter().filter_map(|recipient| recipient.final_reply.as_ref());
+        let (Some(only), None) = (finals.next().cloned(), finals.next()) else { return };
+        let refuses = Tone::from(only.reply.code().class()) == Tone::No && only.reply.code() != ReplyCode::CLOSING;
+        if refuses {
+            for recipient in self.report.recipients.iter_mut().filter(|recipient| Report::is_accepted(recipient)) {
+                recipient.final_reply = Some(only.clone());
+            }
+        }
     }
 
     /// What is known when this much has been written, the session standing in
