@@ -26,11 +26,13 @@ mod error;
 mod limits;
 mod lines;
 mod machine;
+pub mod proxy;
 mod queue;
 mod report;
 mod text;
 mod time;
 mod timeouts;
+pub mod trace;
 pub mod value;
 
 pub use bytes;
