@@ -26,6 +26,8 @@ mod error;
 mod limits;
 mod lines;
 mod machine;
+#[cfg(test)]
+mod proof;
 pub mod proxy;
 mod queue;
 mod report;
@@ -40,7 +42,10 @@ pub use bytes;
 pub use client::{Client, Config, Event};
 pub use codec::{Leniency, ReplyReader, encode_command, encode_reply, parse_command, parse_command_with};
 pub use command_error::CommandError;
-pub use data::{Chunker, Content, ContentClass, ContentError, ContentProblem, LineEndings, Scan, Stuffer};
+pub use data::{
+    BareNewlines, Chunker, Content, ContentClass, ContentError, ContentProblem, LineEndings, Piece, Scan, Stuffer,
+    Unstuffer,
+};
 pub use error::{Error, Misuse, SyntaxError};
 pub use limits::{Limit, Limits};
 pub use machine::{Machine, Output};

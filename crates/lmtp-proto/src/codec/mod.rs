@@ -25,6 +25,8 @@ mod enter;
 pub(crate) mod octets;
 pub(crate) mod param;
 pub(crate) mod path;
+#[cfg(test)]
+mod proof;
 pub(crate) mod reply;
 pub(crate) mod xtext;
 
