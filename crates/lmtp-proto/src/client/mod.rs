@@ -50,7 +50,7 @@ use self::limits::Used;
 use self::open::Opening;
 use self::table::{Input, State};
 use self::transaction::Transaction;
-use self::transactions::{Transactions, blameless};
+use self::transactions::Transactions;
 use crate::auth::Mechanism;
 use crate::codec::ReplyReader;
 use crate::value::{Capabilities, Reply};
@@ -199,8 +199,8 @@ impl Client {
         self.next_transaction = TransactionId(id.0.saturating_add(1));
         let mut transaction = Transaction::new(id, envelope, content);
         let closed = (self.state == State::Over).then_some(Error::Closed { phase: Phase::Mail });
-        if let Some(error) = self.error.as_ref().or(closed.as_ref()) {
-            transaction.stop(blameless(error), 0);
+        if let Some(error) = self.error.clone().or(closed) {
+            transaction.stop(error.into(), 0);
         }
         self.transactions.push(transaction);
         if self.needs_new_connection() && self.error.is_none() {

@@ -106,7 +106,7 @@ impl Transactions {
 
 /// The fault for a message that has no part in the error: another one's content
 /// is not its own.
-pub(super) fn blameless(error: &Error) -> Fault {
+fn blameless(error: &Error) -> Fault {
     match error {
         Error::Content(_) | Error::BodyFailed => Error::Closed { phase: Phase::Mail }.into(),
         error => error.clone().into(),
