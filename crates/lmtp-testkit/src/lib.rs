@@ -11,6 +11,7 @@ pub mod evil;
 pub mod fuzz;
 pub mod memory;
 pub mod model;
+pub mod outcomes;
 pub mod socket;
 pub mod transcript;
 pub mod values;

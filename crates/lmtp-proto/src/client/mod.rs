@@ -81,7 +81,8 @@ enum Glance {
     Taken,
 }
 
-/// One session with an LMTP server, from greeting to QUIT, as a [`Machine`].
+/// One session with an LMTP server, from greeting to QUIT, as a
+/// [`Machine`](crate::Machine).
 ///
 /// Greeting and LHLO happen by themselves. Then, for each message:
 /// [`deliver`](Self::deliver), content when [`Event::BodyWanted`] asks for it,
