@@ -14,6 +14,7 @@ pub mod evil;
 pub mod fuzz;
 pub mod memory;
 pub mod model;
+pub mod outcomes;
 pub mod proof;
 pub mod served;
 pub mod socket;
