@@ -41,7 +41,8 @@ pub use client::{Client, Config, Event};
 pub use codec::{Leniency, ReplyReader, encode_command, encode_reply, parse_command, parse_command_with};
 pub use command_error::CommandError;
 pub use data::{
-    BareNewlines, Content, ContentClass, ContentError, ContentProblem, LineEndings, Piece, Scan, Stuffer, Unstuffer,
+    BareNewlines, Chunker, Content, ContentClass, ContentError, ContentProblem, LineEndings, Piece, Scan, Stuffer,
+    Unstuffer,
 };
 pub use error::{Error, Misuse, SyntaxError};
 pub use limits::{Limit, Limits};

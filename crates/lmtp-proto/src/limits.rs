@@ -21,6 +21,8 @@ pub struct Limits {
     pub pipelined_commands: usize,
     /// Octets of those commands: 16384 by default.
     pub pipelined_octets: usize,
+    /// BDAT chunks sent whose replies are still awaited: 16 by default.
+    pub outstanding_chunks: usize,
     /// One command line: 4096 by default. RFC 5321 section 4.5.3.1.4 asks for
     /// 512, and its extensions for more; RCPT with DSN takes 1036 (RFC 3461
     /// section 5.4).
@@ -58,6 +60,7 @@ impl Default for Limits {
             answers: 1024,
             pipelined_commands: 256,
             pipelined_octets: 16_384,
+            outstanding_chunks: 16,
             command_line: 4096,
             auth_line: 12_288,
             recipients: 1000,

@@ -11,6 +11,7 @@ use lmtp_proto::{
 use lmtp_testkit::effort::cases;
 use lmtp_testkit::fuzz;
 use lmtp_testkit::memory::{Message, Session, Waiting};
+use lmtp_testkit::values::address;
 use proptest::prelude::*;
 
 fn reply() -> impl Strategy<Value = Reply> {
@@ -25,18 +26,6 @@ fn reply() -> impl Strategy<Value = Reply> {
             Reply::new(code, enhanced, &text).unwrap()
         },
     )
-}
-
-/// Addresses by the grammar of RFC 5321 section 4.1.2.
-fn address() -> impl Strategy<Value = String> {
-    let local =
-        prop_oneof!["[a-z0-9!#$%&'*+/=?^_`{|}~-]{1,8}(\\.[a-zé0-9]{1,5}){0,2}", "\"([ !#-\\[\\]-~é]|\\\\[ -~]){0,9}\""];
-    let domain = prop_oneof![
-        "[a-z0-9]([a-z0-9-]{0,6}[a-z0-9])?(\\.[a-zü0-9]{1,6}){0,3}",
-        any::<std::net::Ipv4Addr>().prop_map(|address| format!("[{address}]")),
-        any::<std::net::Ipv6Addr>().prop_map(|address| format!("[IPv6:{address}]")),
-    ];
-    (local, domain).prop_map(|(local, domain)| format!("{local}@{domain}"))
 }
 
 proptest! {

@@ -14,6 +14,7 @@ pub mod model;
 pub mod served;
 pub mod socket;
 pub mod transcript;
+pub mod values;
 
 /// The Rust of the project's first page compiles.
 #[cfg(doctest)]

@@ -19,19 +19,21 @@
 //!
 //! Head, one a line: `from`, `to` (repeated), `message` (with `\r`, `\n`, `\\`
 //! and `\xHH`), `set` with one of `no-pipelining`, `convert`, `send-8bit`,
-//! `exact` (the client is told size and class), `chunk N`, `body-fails-at N`.
+//! `exact` (the client is told size and class), `binary`, `chunking` (always),
+//! `no-chunking`, `chunks N` (outstanding), `depth N`, `window N`, `chunk N`, `body-fails-at N`.
 //!
 //! Conversation: `C:` and `S:` lines; `S~` octets with escapes and no line end;
 //! `-- close` and `-- timeout` for the server's side; `-- deliver` and `-- quit`
 //! for the client's. At the end `=` lines, exactly those of
-//! [`results`](crate::memory::results), or `= nothing`. Lines with `#` are
+//! [`results`](crate::memory::results), or `= nothing`; of several messages the
+//! last one's, or all of them, each behind `= message N`. Lines with `#` are
 //! comments.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lmtp_proto::client::{Config, EightBit, Event, Pipelining};
-use lmtp_proto::{Content, Envelope, ForwardPath, LineEndings, ReversePath};
+use lmtp_proto::client::{Chunking, Config, EightBit, Event, Pipelining};
+use lmtp_proto::{Content, ContentClass, Envelope, ForwardPath, LineEndings, ReversePath};
 
 use crate::memory::{Message, Session, Waiting};
 use crate::model::stuffed;
@@ -105,7 +107,8 @@ impl Transcript {
         let (head, rest) = text.split_once("\n\n").unwrap_or_else(|| panic!("{name}: no empty line after the head"));
         let mut config = Config::default();
         config.transcript = true;
-        let (mut from, mut to, mut message, mut exact) = (None, Vec::new(), Message::new(""), false);
+        let (mut from, mut to, mut message) = (None, Vec::new(), Message::new(""));
+        let (mut exact, mut binary) = (false, false);
         for line in head.lines().filter(|line| !line.starts_with('#')) {
             let (key, value) = line.split_once(':').unwrap_or_else(|| panic!("{name}: {line:?} has no colon"));
             match (key, value.trim()) {
@@ -116,16 +119,23 @@ impl Transcript {
                 ("set", "convert") => config.line_endings = LineEndings::Convert,
                 ("set", "send-8bit") => config.eight_bit = EightBit::Send,
                 ("set", "exact") => exact = true,
+                ("set", "binary") => binary = true,
+                ("set", "chunking") => config.chunking = Chunking::Always,
+                ("set", "no-chunking") => config.chunking = Chunking::Off,
                 ("set", option) => match option.split_once(' ') {
                     Some(("chunk", size)) => message.chunk = size.parse().expect("a number"),
                     Some(("body-fails-at", place)) => message.fails_at = Some(place.parse().expect("a number")),
+                    Some(("depth", depth)) => config.depth = depth.parse().expect("a number"),
+                    Some(("chunks", count)) => config.limits.outstanding_chunks = count.parse().expect("a number"),
                     Some(("window", size)) => config.limits.pipelined_commands = size.parse().expect("a number"),
                     _ => panic!("{name}: no option {option:?}"),
                 },
                 _ => panic!("{name}: no head {key:?}"),
             }
         }
-        if exact {
+        if binary {
+            message.content = Content { size: None, class: Some(ContentClass::Binary) };
+        } else if exact {
             message.content = Content::of(&message.octets, config.line_endings).expect("a message that can be sent");
         }
         let envelope = Envelope::new(from.expect("a sender"), to).expect("a recipient");
@@ -194,7 +204,9 @@ impl Transcript {
         }
         session.run();
         self.compare(&session, &expected, cut);
-        assert_eq!(session.results(), self.results, "{}: results, {cut:?}", self.name);
+        let all = self.results.first().is_some_and(|line| line.starts_with("message "));
+        let results = if all { session.all_results() } else { session.results() };
+        assert_eq!(results, self.results, "{}: results, {cut:?}", self.name);
         session
     }
 

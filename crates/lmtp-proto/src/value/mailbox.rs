@@ -1,5 +1,6 @@
 //! An address.
 
+use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use core::fmt;
 use core::str::FromStr;
@@ -40,6 +41,12 @@ impl Mailbox {
     /// The local part as written, with its quotes if it has some.
     pub fn local_part(&self) -> &str {
         self.text.get(..self.at).unwrap_or_default()
+    }
+
+    /// The local part without quotes and escapes: all ways to write one name are
+    /// one here (RFC 5321 section 4.1.2).
+    pub fn unquoted_local_part(&self) -> Cow<'_, str> {
+        codec::path::unquoted(self.local_part())
     }
 
     /// The domain or address literal.
@@ -135,6 +142,16 @@ mod tests {
         for text in ["a@b\r\nRCPT TO:<c@d>", "a\n@b", "a\0@b", "\"\r\n\"@b", "a@b>\r\nDATA", "\u{560d}\u{560a}\n@b"] {
             let problem = text.parse::<Mailbox>().unwrap_err().problem();
             assert_eq!(problem, AddressProblem::ControlCharacter, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn one_name_in_many_ways() {
+        for text in ["a.b@x", "\"a.b\"@x", "\"\\a.\\b\"@x"] {
+            assert_eq!(text.parse::<Mailbox>().unwrap().unquoted_local_part(), "a.b", "{text}");
+        }
+        for (text, name) in [("\"\"@x", ""), ("\"a\\\"b\\\\\"@x", "a\"b\\"), ("\"jö rg\"@x", "jö rg")] {
+            assert_eq!(text.parse::<Mailbox>().unwrap().unquoted_local_part(), name, "{text}");
         }
     }
 
