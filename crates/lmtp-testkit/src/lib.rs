@@ -12,6 +12,7 @@ pub mod fuzz;
 pub mod memory;
 pub mod model;
 pub mod served;
+pub mod sim;
 pub mod socket;
 pub mod transcript;
 pub mod values;
