@@ -142,7 +142,7 @@ impl Handler {
         let code = match () {
             () if random.percent(self.manners.closing) => 421,
             () if random.percent(self.manners.wrong_class) => wrong,
-            () if random.percent(if connection { self.manners.no / 4 } else { self.manners.no }) => refusal,
+            () if random.percent(if connection { self.manners.turns_away } else { self.manners.no }) => refusal,
             () => yes,
         };
         match self.delay(server, random) {

@@ -35,6 +35,8 @@ pub(super) struct Letter {
 pub(super) struct Manners {
     /// To say no to a question.
     pub(super) no: u64,
+    /// To turn a client away.
+    pub(super) turns_away: u64,
     /// To say 421.
     pub(super) closing: u64,
     /// To give an answer of a class that answers nothing.
@@ -93,10 +95,29 @@ pub(super) enum Quits {
     Never,
 }
 
-const KIND: Manners =
-    Manners { no: 8, closing: 0, wrong_class: 0, late: 10, too_late: 0, early: 3, twice: 3, crash: 0 };
-const UNKIND: Manners =
-    Manners { no: 15, closing: 2, wrong_class: 3, late: 25, too_late: 8, early: 8, twice: 10, crash: 2 };
+const FAIR: Manners = Manners {
+    no: 10,
+    turns_away: 0,
+    closing: 0,
+    wrong_class: 0,
+    late: 10,
+    too_late: 0,
+    early: 5,
+    twice: 5,
+    crash: 0,
+};
+const KIND: Manners = Manners { turns_away: 1, ..FAIR };
+const UNKIND: Manners = Manners {
+    no: 15,
+    turns_away: 2,
+    closing: 2,
+    wrong_class: 3,
+    late: 25,
+    too_late: 8,
+    early: 8,
+    twice: 10,
+    crash: 2,
+};
 
 impl Plan {
     pub(super) fn new(random: &mut Random<'_>) -> Self {
@@ -112,7 +133,11 @@ impl Plan {
         };
         Self {
             letters,
-            manners: if is_fair || random.percent(50) { KIND } else { UNKIND },
+            manners: match random.percent(50) {
+                _ if is_fair => FAIR,
+                true => KIND,
+                false => UNKIND,
+            },
             capacity: if narrow { 2048 } else { 64 * 1024 },
             latency: [latency(random), latency(random)],
             cuts: [cuts(random), cuts(random)],
@@ -126,7 +151,10 @@ impl Plan {
                 shut_down: once(random, 6),
                 kill: once(random, 2),
             },
-            thinks: if random.percent(80) { Duration::ZERO } else { seconds(random.pick(&[1, 10, 50])) },
+            thinks: match random.percent(80) {
+                true => Duration::ZERO,
+                false => seconds(if is_fair { 1 } else { random.pick(&[1, 10, 50]) }),
+            },
             quits: random.pick(&[Quits::Early, Quits::Early, Quits::AtTheEnd, Quits::AtTheEnd, Quits::Never]),
             is_fair,
             client,
