@@ -124,7 +124,11 @@ impl ClientSide {
         clock.trace(|| {
             let to: Vec<String> = letter.envelope.recipients().iter().map(|(to, _)| to.to_string()).collect();
             let Letter { content, fails_at, octets, .. } = letter;
-            format!("client: deliver {} to {to:?}, {} octets, {content:?}, fails at {fails_at:?}", self.next, octets.len())
+            format!(
+                "client: deliver {} to {to:?}, {} octets, {content:?}, fails at {fails_at:?}",
+                self.next,
+                octets.len()
+            )
         });
         let id = self.client.deliver(letter.envelope.clone(), letter.content).expect("a client with room");
         assert_eq!(id, TransactionId(self.next as u64));

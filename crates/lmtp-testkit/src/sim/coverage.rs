@@ -60,7 +60,7 @@ impl Coverage {
 
     /// Checks that no part was left out: each outcome once in a hundred sessions,
     /// each fault in each phase of the client and each state of the server once
-    /// in a thousand.
+    /// in a thousand; and that answers come too late.
     ///
     /// # Panics
     ///
@@ -70,6 +70,8 @@ impl Coverage {
         for (count, outcome) in self.outcomes.iter().zip(Outcome::ALL) {
             assert!(*count >= few, "{outcome} happened {count} times in {} sessions\n{self}", self.sessions);
         }
+        assert!(self.stale >= few, "{} answers came too late\n{self}", self.stale);
+        assert!(self.late >= fewer, "{} messages were stored too late\n{self}", self.late);
         for (row, fault) in Fault::ALL.iter().enumerate() {
             for (count, phase) in self.at_client[row].iter().zip(PHASES) {
                 assert!(*count >= fewer, "{} at {phase} happened {count} times\n{self}", fault.name());

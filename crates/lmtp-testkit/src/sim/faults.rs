@@ -43,16 +43,8 @@ impl Fault {
 }
 
 /// The phases of the client, in the order of a session.
-pub(super) const PHASES: [Phase; 8] = [
-    Phase::Greeting,
-    Phase::Lhlo,
-    Phase::Mail,
-    Phase::Rcpt,
-    Phase::Data,
-    Phase::Body,
-    Phase::Final,
-    Phase::Quit,
-];
+pub(super) const PHASES: [Phase; 8] =
+    [Phase::Greeting, Phase::Lhlo, Phase::Mail, Phase::Rcpt, Phase::Data, Phase::Body, Phase::Final, Phase::Quit];
 
 /// The states of the server, in the order of a session; `Over` is what comes
 /// behind QUIT.
@@ -111,6 +103,11 @@ impl Planned {
             time: Duration::from_secs(random.pick(&[1, 5, 18, 40, 100, 200, 400, 700])),
             is_done: false,
         }
+    }
+
+    /// Whether it needs a message that comes in chunks.
+    pub(super) fn waits_for_chunks(&self) -> bool {
+        self.moment.server == Some(State::Chunks)
     }
 
     /// Whether its moment has come.

@@ -171,9 +171,4 @@ impl Link {
         self.to_server.destroy();
         self.to_client.destroy();
     }
-
-    /// When the next octets arrive anywhere.
-    pub(super) fn arrival(&self) -> Option<Instant> {
-        [self.to_server.arrival(), self.to_client.arrival()].into_iter().flatten().min()
-    }
 }

@@ -104,6 +104,11 @@ impl World<'_> {
                 self.let_time_pass();
             }
         }
+        // The server's application learns that it is too late.
+        if !self.server.is_killed {
+            let end = Instant::after_origin(Duration::MAX);
+            while self.server.handler.act(&mut self.server.server, end, &mut self.clock.random) {}
+        }
         self.judge();
         self.coverage
     }
@@ -170,11 +175,13 @@ impl World<'_> {
         if client.leave(plan, link, clock) {
             return;
         }
-        let next = [client.next(clock.now), server.next(), link.arrival()];
+        let arrivals = [link.to_server.arrival(), link.to_client.arrival()];
+        let next = [client.next(clock.now), server.next()].into_iter().chain(arrivals);
         // What is past cannot be waited for: octets that nobody reads by now.
-        let Some(next) = next.into_iter().flatten().filter(|at| *at > clock.now).min() else {
+        let Some(next) = next.flatten().filter(|at| *at > clock.now).min() else {
             panic!("both wait for ever: client {:?}, server {:?}", client.client.state(), server.server.state());
         };
+        clock.trace(|| format!("      - nothing until {:.3}", next.since_origin().as_secs_f64()));
         clock.now = next;
         assert!(next <= self.bound(), "it takes too long: {next:?} is beyond {:?}", self.bound());
     }

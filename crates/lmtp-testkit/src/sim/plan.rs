@@ -95,42 +95,33 @@ pub(super) enum Quits {
     Never,
 }
 
-const FAIR: Manners = Manners {
-    no: 10,
-    turns_away: 0,
-    closing: 0,
-    wrong_class: 0,
-    late: 10,
-    too_late: 0,
-    early: 5,
-    twice: 5,
-    crash: 0,
-};
+const FAIR: Manners =
+    Manners { no: 10, turns_away: 0, closing: 0, wrong_class: 0, late: 30, too_late: 0, early: 5, twice: 5, crash: 0 };
 const KIND: Manners = Manners { turns_away: 1, ..FAIR };
-const UNKIND: Manners = Manners {
-    no: 15,
-    turns_away: 2,
-    closing: 2,
-    wrong_class: 3,
-    late: 25,
-    too_late: 8,
-    early: 8,
-    twice: 10,
-    crash: 2,
-};
+const UNKIND: Manners =
+    Manners { no: 15, turns_away: 2, closing: 1, wrong_class: 3, late: 40, too_late: 8, early: 8, twice: 10, crash: 1 };
 
 impl Plan {
     pub(super) fn new(random: &mut Random<'_>) -> Self {
         let is_fair = random.percent(20);
-        let client = client_config(random);
-        let server = server_config(random, is_fair);
-        let count = random.pick(&[1, 1, 2, 2, 3, 4]);
-        let letters =
-            (0..count).map(|number| letter(number, &client, &server, is_fair, random)).collect::<Vec<_>>();
-        let narrow = client.limits.pipelined_octets <= 512;
-        let once = |random: &mut Random<'_>, chance| {
-            (!is_fair && random.percent(chance)).then(|| random.up_to(150))
+        let faults: Vec<_> = match is_fair {
+            true => Vec::new(),
+            false => (0..random.pick(&[0, 1, 1, 1, 1, 2])).map(|_| Planned::new(random)).collect(),
         };
+        let mut client = client_config(random);
+        let mut server = server_config(random, is_fair);
+        // What waits for chunks shall have some.
+        let in_chunks = faults.iter().any(Planned::waits_for_chunks);
+        if in_chunks {
+            (client.chunking, server.offer.chunking) = (Chunking::Always, true);
+        }
+        let count = random.pick(&[1, 1, 2, 2, 3, 4]);
+        let mut letters: Vec<_> = (0..count).map(|number| letter(number, &client, &server, is_fair, random)).collect();
+        for letter in letters.iter_mut().filter(|_| in_chunks) {
+            letter.piece = (letter.octets.len() / 4).max(1);
+        }
+        let narrow = client.limits.pipelined_octets <= 512;
+        let once = |random: &mut Random<'_>, chance| (!is_fair && random.percent(chance)).then(|| random.up_to(600));
         Self {
             letters,
             manners: match random.percent(50) {
@@ -141,10 +132,7 @@ impl Plan {
             capacity: if narrow { 2048 } else { 64 * 1024 },
             latency: [latency(random), latency(random)],
             cuts: [cuts(random), cuts(random)],
-            faults: match is_fair {
-                true => Vec::new(),
-                false => (0..random.pick(&[0, 1, 1, 1, 1, 2])).map(|_| Planned::new(random)).collect(),
-            },
+            faults,
             moments: Moments {
                 drop: once(random, 5),
                 abort: once(random, 3),
@@ -212,10 +200,10 @@ fn server_config(random: &mut Random<'_>, is_fair: bool) -> server::Config {
         config.limits.recipients = random.up_to(4);
     }
     if !is_fair {
-        config.limits.message_size = random.pick(&[64 << 20, 64 << 20, 64 << 20, 300, 50]);
-        config.limits.drained = random.pick(&[1 << 20, 100]);
-        config.limits.errors = random.pick(&[20, 20, 1, 0]);
-        config.limits.transactions = random.pick(&[None, None, None, Some(2)]);
+        config.limits.message_size = random.pick(&[64 << 20, 64 << 20, 64 << 20, 64 << 20, 300, 50]);
+        config.limits.drained = random.pick(&[1 << 20, 1 << 20, 100]);
+        config.limits.errors = random.pick(&[20, 20, 20, 20, 20, 20, 1, 0]);
+        config.limits.transactions = random.pick(&[None, None, None, None, None, Some(2)]);
         // Shorter or longer than what the client waits.
         config.timeouts.handler = seconds(random.pick(&[5, 50, 240]));
         config.timeouts.verdict = seconds(random.pick(&[5, 50, 500]));
@@ -265,7 +253,7 @@ fn letter(
             _ => fails_at = Some(random.up_to(octets.len() + 1) - 1),
         }
     }
-    let idle = if random.percent(90) { Duration::ZERO } else { seconds(random.pick(&[1, 15])) };
+    let idle = if random.percent(90) { Duration::ZERO } else { seconds(if is_fair { 1 } else { 15 }) };
     Letter {
         envelope,
         asked,
@@ -286,7 +274,8 @@ fn text(binary: bool, convert: bool, random: &mut Random<'_>) -> Vec<u8> {
     let lines = if random.percent(1) { 3000 } else { random.below(12) };
     let mut octets = Vec::new();
     for line in 0..lines {
-        let words: &[u8] = random.pick(&[b"", b".", b"..", b".x", b"Subject: hi", b"hello", b"QUIT", b"MAIL FROM:<x@x>"]);
+        let words: &[u8] =
+            random.pick(&[b"", b".", b"..", b".x", b"Subject: hi", b"hello", b"QUIT", b"MAIL FROM:<x@x>"]);
         octets.extend_from_slice(words);
         if line > 2000 {
             octets.extend_from_slice(&[b'x'; 60]);

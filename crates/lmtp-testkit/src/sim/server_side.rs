@@ -18,6 +18,7 @@ pub(super) struct ServerSide {
     pub(super) server: Server,
     pub(super) handler: Handler,
     pub(super) is_over: bool,
+    pub(super) is_killed: bool,
     told: (bool, bool),
     pub(super) error: Option<Error>,
 }
@@ -25,7 +26,14 @@ pub(super) struct ServerSide {
 impl ServerSide {
     pub(super) fn new(plan: &Plan) -> Self {
         let server = Server::new(plan.server.clone());
-        Self { server, handler: Handler::new(plan.manners), is_over: false, told: (false, false), error: None }
+        Self {
+            server,
+            handler: Handler::new(plan.manners),
+            is_over: false,
+            is_killed: false,
+            told: (false, false),
+            error: None,
+        }
     }
 
     /// When it will next do something by itself.
@@ -128,7 +136,7 @@ impl ServerSide {
     /// took, it has.
     pub(super) fn kill(&mut self, link: &mut Link, clock: &Clock<'_>) {
         clock.trace(|| "server: killed".into());
-        self.is_over = true;
+        (self.is_over, self.is_killed) = (true, true);
         link.reset();
     }
 
