@@ -74,7 +74,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Stage::new("tidy", || tidy::run().map(|()| Outcome::Passed)),
         Stage::new("clippy", clippy),
         Stage::new("docs", docs),
-        Stage::new("no_std core", no_std_core),
+        Stage::new("least features", least_features),
         Stage::new("tests", move || tests(effort)),
     ];
     for target in fuzz::targets()? {
@@ -123,9 +123,14 @@ fn docs() -> Result<Outcome> {
     all_passed([doc.env("RUSTDOCFLAGS", "-D warnings")])
 }
 
-/// Alone, because next to the other crates cargo would switch on the features that they ask for.
-fn no_std_core() -> Result<Outcome> {
-    all_passed([cargo().args(["build", "-p", "lmtp-proto", "--locked"])])
+/// The core without std, the mechanisms without random numbers of the system. Alone, because next
+/// to the other crates cargo would switch on the features that they ask for.
+fn least_features() -> Result<Outcome> {
+    all_passed([
+        cargo().args(["build", "-p", "lmtp-proto", "--locked"]),
+        // Whoever brings his own random numbers.
+        cargo().args(["build", "-p", "lmtp-sasl", "--no-default-features", "--locked"]),
+    ])
 }
 
 /// Doctests are among them: `cargo test` without a target selection runs those too.

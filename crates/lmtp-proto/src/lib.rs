@@ -27,12 +27,14 @@ mod error;
 mod limits;
 mod lines;
 mod machine;
+pub mod proxy;
 mod queue;
 mod report;
 pub mod server;
 mod text;
 mod time;
 mod timeouts;
+pub mod trace;
 pub mod value;
 
 pub use bytes;

@@ -5,6 +5,7 @@
 
 #![allow(clippy::missing_panics_doc)]
 
+pub mod auth;
 pub mod conversation;
 pub mod effort;
 pub mod evil;
