@@ -17,6 +17,7 @@ pub mod model;
 pub mod outcomes;
 pub mod proof;
 pub mod served;
+pub mod sim;
 pub mod socket;
 pub mod transcript;
 pub mod values;
