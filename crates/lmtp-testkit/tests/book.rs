@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use lmtp_testkit::conversation::{self, Conversation};
 use lmtp_testkit::transcript::{self, Transcript};
 
 /// Made of the rules and the proofs, and holds neither code nor conversation.
@@ -36,6 +37,16 @@ fn every_conversation_goes_as_it_is_written_under_every_cut() {
 }
 
 #[test]
+fn every_conversation_with_the_server_goes_as_it_is_written_under_every_cut() {
+    let conversations: Vec<Conversation> =
+        chapters().iter().flat_map(|(name, text)| conversation::in_markdown(&format!("book/{name}"), text)).collect();
+    assert!(!conversations.is_empty());
+    for conversation in conversations {
+        conversation.play_with_every_cut();
+    }
+}
+
+#[test]
 fn every_chapter_is_in_the_summary_and_among_the_doctests() {
     let summary = fs::read_to_string(source().join("SUMMARY.md")).unwrap();
     let listed: BTreeSet<&str> =
@@ -53,6 +64,15 @@ fn every_chapter_is_in_the_summary_and_among_the_doctests() {
 fn a_conversation_that_does_not_go_so_fails() {
     let chapter = "# X\n\n```lmtp\nfrom: a@x\nto: b@x\nmessage: hi\n\nS: 554 no\n= b@x delivered final 250\n```\n";
     for conversation in transcript::in_markdown("book/x.md", chapter) {
+        conversation.play_with_every_cut();
+    }
+}
+
+#[test]
+#[should_panic(expected = "book/x.md:3, Whole: the server wrote")]
+fn a_conversation_with_the_server_that_does_not_go_so_fails() {
+    let chapter = "# X\n\n```lmtp-server\n# Not its name.\n\nS: 220 mx ready\nC: QUIT\n= over\n```\n";
+    for conversation in conversation::in_markdown("book/x.md", chapter) {
         conversation.play_with_every_cut();
     }
 }
