@@ -106,7 +106,7 @@ pub fn in_markdown(name: &str, text: &str) -> Vec<Transcript> {
 
 /// The blocks of a Markdown text that are fenced as that language, each with its
 /// place: the text's name and the line.
-pub(crate) fn fenced(name: &str, text: &str, language: &str) -> Vec<(String, String)> {
+pub fn fenced(name: &str, text: &str, language: &str) -> Vec<(String, String)> {
     let mut blocks = Vec::new();
     let mut lines = (1..).zip(text.lines());
     while let Some((number, line)) = lines.next() {

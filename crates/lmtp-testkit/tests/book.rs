@@ -46,6 +46,21 @@ fn every_conversation_with_the_server_goes_as_it_is_written_under_every_cut() {
     }
 }
 
+/// Code that is shown piece by piece, and so cannot be a doctest, is part of a test that runs.
+#[test]
+fn every_piece_of_a_test_stands_in_that_test() {
+    let test = include_str!("the_loop.rs");
+    let chapters = chapters();
+    let pieces: Vec<(String, String)> = chapters
+        .iter()
+        .flat_map(|(name, text)| transcript::fenced(&format!("book/{name}"), text, "rust,ignore"))
+        .collect();
+    assert!(!pieces.is_empty());
+    for (place, piece) in pieces {
+        assert!(test.contains(&piece), "{place}: is not in tests/the_loop.rs");
+    }
+}
+
 #[test]
 fn every_chapter_is_in_the_summary_and_among_the_doctests() {
     let summary = fs::read_to_string(source().join("SUMMARY.md")).unwrap();
