@@ -68,7 +68,7 @@ fn print(session: &Session, capabilities: &Capabilities) {
         console::result(&format!("  greeting   {greeting}"));
     }
     console::result(&format!("  server     {}", Escaped(capabilities.server().as_bytes())));
-    let lines = capabilities.extensions().iter();
+    let lines = capabilities.extensions();
     let lines: Vec<_> = lines.map(|line| (Escaped(line.as_str().as_bytes()).to_string(), line.keyword())).collect();
     let width = lines.iter().map(|(line, _)| line.len()).filter(|width| *width <= 32).max().unwrap_or_default();
     for (index, (line, keyword)) in lines.iter().enumerate() {

@@ -4,7 +4,7 @@
 mod chunk;
 mod class;
 mod content;
-mod fault;
+mod look;
 mod stuff;
 mod unstuff;
 mod walk;
@@ -15,6 +15,8 @@ pub use stuff::Stuffer;
 pub use unstuff::{BareNewlines, Piece, Unstuffer};
 pub use walk::{ContentError, ContentProblem, LineEndings};
 
+#[cfg(test)]
+mod proof;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
