@@ -168,12 +168,15 @@ fn a_silent_server_costs_no_more_than_its_time() {
 #[test]
 fn what_was_said_before_the_end_counts() {
     let (client, mut server) = UnixStream::pair().unwrap();
-    // The client's first write fails, but the refusal is there to be read.
-    server.write_all(b"554 5.3.2 Not today\r\n").unwrap();
+    let mut connection = Connection { machine: Client::new(Config::default()), stream: client, began: Clock::now() };
+    server.write_all(b"220 mx.example.org ready\r\n").unwrap();
+    assert_eq!(connection.machine.poll_output(connection.now()), Ok(Output::Receive));
+    connection.read();
+    // LHLO is due. Before it leaves, the server goes away.
+    server.write_all(b"421 4.3.2 Shutting down\r\n").unwrap();
     drop(server);
-    let report = send(client, Config::default()).unwrap();
-    assert_eq!(outcomes(&report), [Outcome::Unsent; 3]);
-    assert_eq!(report.error().unwrap().message(), "the server greets with a refusal: 554 5.3.2 Not today");
+    let error = connection.next().unwrap_err();
+    assert_eq!(error.reply().unwrap().to_string(), "421 4.3.2 Shutting down");
 }
 
 #[test]
