@@ -5,6 +5,7 @@
 
 #![allow(clippy::missing_panics_doc)]
 
+pub mod auth;
 mod book;
 pub mod conversation;
 pub mod counted;
@@ -13,6 +14,7 @@ pub mod evil;
 pub mod fuzz;
 pub mod memory;
 pub mod model;
+pub mod outcomes;
 pub mod proof;
 pub mod served;
 pub mod socket;

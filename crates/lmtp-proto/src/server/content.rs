@@ -2,7 +2,7 @@
 
 use super::say::{Canned, Said};
 use super::table::{Action, Answer, Input, State};
-use super::transaction::{Body, Transaction};
+use super::transaction::Body;
 use super::{Error, Event, Server};
 use crate::Piece;
 
@@ -22,9 +22,13 @@ impl Server {
     pub(super) fn take_content(&mut self) -> bool {
         let Some(transaction) = &mut self.transaction else { return false };
         let Body::Stuffed(unstuffer) = &mut transaction.body else { return false };
+        let there = self.input.len();
         let piece = unstuffer.next(&mut self.input);
-        let (received, problem) = (unstuffer.received(), unstuffer.problem().is_some());
-        let too_large = received > self.config.limits.message_size;
+        transaction.read = transaction.read.saturating_add(there.saturating_sub(self.input.len()) as u64);
+        let limit = self.config.limits.message_size;
+        let too_large = unstuffer.received() > limit;
+        // What is wrong behind the limit is not what is wrong first.
+        let problem = unstuffer.problem().is_some_and(|problem| problem.offset <= limit);
         let ends = piece == Some(Piece::End);
         let more = piece.is_some();
         if let Some(Piece::Content(octets)) = piece
@@ -80,7 +84,7 @@ impl Server {
         let octets = self.input.split_to(length).freeze();
         chunk.left = chunk.left.saturating_sub(length as u64);
         let kept = chunk.dropped.is_none();
-        let mut problem = false;
+        let mut good = true;
         let Some(transaction) = &mut self.transaction else {
             self.drained = self.drained.saturating_add(length as u64);
             self.is_too_much();
@@ -89,14 +93,12 @@ impl Server {
         transaction.read = transaction.read.saturating_add(length as u64);
         if kept
             && transaction.refused.is_none()
-            && let Body::Chunked(scan) = &mut transaction.body
+            && let Body::Chunked(text) = &mut transaction.body
         {
-            problem = !transaction.binary && scan.push(&octets).is_err();
-            if !problem {
-                self.events.push_back(Event::Content(transaction.id, octets));
-            }
+            let id = transaction.id;
+            good = text.push(octets, |octets| self.events.push_back(Event::Content(id, octets)));
         }
-        if problem {
+        if !good {
             self.refuse_message(Canned::BARE_NEWLINE.reply());
         }
         self.is_too_much();
@@ -121,13 +123,14 @@ impl Server {
     }
 
     fn end_last_chunk(&mut self) {
-        // A CR at the very end is alone.
-        if let Some(transaction) = &self.transaction
-            && let Body::Chunked(scan) = &transaction.body
-            && !transaction.binary
-            && scan.clone().finish().is_err()
+        if let Some(transaction) = &mut self.transaction
+            && transaction.refused.is_none()
+            && let Body::Chunked(text) = &mut transaction.body
         {
-            self.refuse_message(Canned::BARE_NEWLINE.reply());
+            let id = transaction.id;
+            if !text.finish(|octets| self.events.push_back(Event::Content(id, octets))) {
+                self.refuse_message(Canned::BARE_NEWLINE.reply());
+            }
         }
         self.take_step(Input::LastChunk);
         self.conclude();
@@ -146,7 +149,9 @@ impl Server {
     /// Gives up on a client that sends more than can be read for nothing.
     fn is_too_much(&mut self) -> bool {
         let limits = &self.config.limits;
-        let much = self.content_read() > limits.message_size.saturating_add(limits.drained);
+        let for_nothing = self.chunk.is_some_and(|chunk| chunk.dropped.is_some())
+            || self.transaction.as_ref().is_none_or(|transaction| transaction.refused.is_some());
+        let much = for_nothing && self.content_read() > limits.message_size.saturating_add(limits.drained);
         if much {
             self.close(Canned::TOO_MUCH, Some(Error::TooMuch));
         }
@@ -155,11 +160,7 @@ impl Server {
 
     /// Octets of content read so far in this transaction, or outside any.
     pub(super) fn content_read(&self) -> u64 {
-        match &self.transaction {
-            Some(Transaction { body: Body::Stuffed(unstuffer), read, .. }) => read.saturating_add(unstuffer.received()),
-            Some(Transaction { read, .. }) => *read,
-            None => self.drained,
-        }
+        self.transaction.as_ref().map_or(self.drained, |transaction| transaction.read)
     }
 
     /// What the table says of a BDAT.

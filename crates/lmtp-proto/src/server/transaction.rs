@@ -1,8 +1,9 @@
 //! One message on its way in.
 
+use super::chunk_text::ChunkText;
 use super::{BareNewlines, Ending, Event, Server};
 use crate::value::Reply;
-use crate::{LineEndings, Scan, TransactionId, Unstuffer};
+use crate::{TransactionId, Unstuffer};
 
 /// What is known of the transaction from its MAIL on.
 #[derive(Debug)]
@@ -16,19 +17,20 @@ pub(super) struct Transaction {
     /// The refusal that stands for every recipient: what is still read is
     /// dropped.
     pub(super) refused: Option<Reply>,
-    /// Octets read in chunks.
+    /// Octets of content read, as they came.
     pub(super) read: u64,
 }
 
 /// How the content comes in.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one a session, and none between messages")]
 pub(super) enum Body {
     /// Not yet.
     None,
     /// Behind DATA.
     Stuffed(Unstuffer),
-    /// In chunks, which are looked at.
-    Chunked(Scan),
+    /// In chunks.
+    Chunked(ChunkText),
 }
 
 impl Body {
@@ -36,8 +38,8 @@ impl Body {
         Self::Stuffed(Unstuffer::new(newlines))
     }
 
-    pub(super) fn chunked() -> Self {
-        Self::Chunked(Scan::new(LineEndings::Reject))
+    pub(super) fn chunked(newlines: BareNewlines) -> Self {
+        Self::Chunked(ChunkText::new(newlines))
     }
 }
 
