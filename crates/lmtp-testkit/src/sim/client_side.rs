@@ -84,7 +84,7 @@ impl ClientSide {
             }
         };
         match output {
-            Output::Event(event) => self.hear(event, plan, clock),
+            Output::Event(event) => self.hear(&event, plan, clock),
             Output::Transmit => return self.write(plan, link, clock),
             Output::Receive => return self.read(link, clock),
             Output::Closed => {
@@ -150,12 +150,12 @@ impl ClientSide {
         taken.expect("content was wanted");
     }
 
-    fn hear(&mut self, event: Event, plan: &Plan, clock: &mut Clock<'_>) {
+    fn hear(&mut self, event: &Event, plan: &Plan, clock: &mut Clock<'_>) {
         let letter = |id: TransactionId| {
             let place = usize::try_from(id.0).expect("few messages");
             (place, &plan.letters[place])
         };
-        let (tag, reply) = match &event {
+        let (tag, reply) = match event {
             Event::BodyWanted(id) => {
                 self.wanted = Some(*id);
                 if !plan.thinks.is_zero() && clock.random.percent(30) {

@@ -44,6 +44,7 @@ pub(super) enum Room {
 }
 
 /// One direction.
+#[allow(clippy::struct_excessive_bools, reason = "flags are what a model is made of")]
 #[derive(Debug)]
 pub(super) struct Pipe {
     /// What is on its way, and when it arrives.

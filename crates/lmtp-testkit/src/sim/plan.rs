@@ -141,7 +141,9 @@ impl Plan {
             },
             thinks: match random.percent(80) {
                 true => Duration::ZERO,
-                false => seconds(if is_fair { 1 } else { random.pick(&[1, 10, 50]) }),
+                // All pieces of a message together in less than any deadline.
+                false if is_fair => Duration::from_millis(200),
+                false => seconds(random.pick(&[1, 10, 50])),
             },
             quits: random.pick(&[Quits::Early, Quits::Early, Quits::AtTheEnd, Quits::AtTheEnd, Quits::Never]),
             is_fair,

@@ -23,7 +23,7 @@ impl<'a> Random<'a> {
         Self { octets, state: 0 }
     }
 
-    /// The next number: SplitMix64 (Steele, Lea and Flood 2014), or octets while
+    /// The next number: `SplitMix64` (Steele, Lea and Flood 2014), or octets while
     /// there are some.
     fn next(&mut self, most: u64) -> u64 {
         if let Some((&first, rest)) = self.octets.split_first() {
