@@ -1,10 +1,13 @@
 //! Pictures of the protocol's tables: `cargo xtask diagrams`.
 //!
 //! What is drawn comes from a table, cell by cell, so that a new transition appears by itself. Where a
-//! state stands on the picture is chosen by hand (`diagrams/client.rs`); one that has no place fails.
+//! state stands on the picture is chosen by hand (`diagrams/client.rs`, `diagrams/server.rs`); one that has
+//! no place fails.
 
 mod client;
 mod edges;
+mod layout;
+mod server;
 mod svg;
 
 use std::fs;
@@ -17,8 +20,9 @@ use crate::tidy::{Complaints, tree::Tree};
 /// A picture: its file, and what draws it.
 type Picture = (&'static str, fn() -> Result<String>);
 
-/// All pictures. The server's comes here when there is a table of it.
-const PICTURES: [Picture; 1] = [("docs/book/src/diagrams/client.svg", client::draw)];
+/// All pictures.
+const PICTURES: [Picture; 2] =
+    [("docs/book/src/diagrams/client.svg", client::draw), ("docs/book/src/diagrams/server.svg", server::draw)];
 
 /// Draws all pictures; or, with `check`, fails if a file is not what is drawn.
 pub(crate) fn run(check: bool) -> Result<()> {

@@ -1,58 +1,71 @@
 //! What a table says, as edges with words on them.
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
+
+/// A table, and what of it is drawn.
+pub(super) struct Table<'a, S, I, A> {
+    pub(super) states: &'a [S],
+    pub(super) inputs: &'a [I],
+    pub(super) step: fn(S, I) -> (S, A),
+    /// Whether a cell is an edge of the picture.
+    pub(super) is_drawn: fn(S, I) -> bool,
+}
 
 /// All ways from one state to another.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Edge {
     pub(super) from: String,
     pub(super) to: String,
-    /// One line for each action, with all that leads to it.
-    pub(super) label: Vec<String>,
+    /// The inputs that lead there, and what is done.
+    pub(super) cells: Vec<(String, String)>,
 }
 
-/// The tones of replies, by their names in the tables.
-const TONES: [(&str, &str); 3] = [("Yes", "2yz"), ("GoOn", "3yz"), ("No", "4yz 5yz")];
+/// How a picture says what its table says.
+pub(super) struct Words {
+    /// The tones of replies by their names in the table, in the order in which they are written.
+    pub(super) tones: &'static [(&'static str, &'static str)],
+    /// What is written behind the tones.
+    pub(super) unit: &'static str,
+    /// All tones in one word.
+    pub(super) any_tone: &'static str,
+    /// The action of which nothing is said.
+    pub(super) silent: &'static str,
+}
 
-/// Every cell of a table that is not a violation, in the order of the states; cells that go the same way
-/// are one edge.
-pub(super) fn edges<S, I, A>(states: &[S], inputs: &[I], step: fn(S, I) -> (S, A), violation: &A) -> Vec<Edge>
+/// What is said behind a tone, by its name in the tables.
+const DETAILS: [(&str, &str); 5] = [
+    ("Follow", "not the last"),
+    ("Last", "the last"),
+    ("Rcpt", "then RCPT"),
+    ("Data", "then DATA"),
+    ("Bdat", "then BDAT"),
+];
+/// Details that together say nothing.
+const WHOLE: [&[&str]; 2] = [&["not the last", "the last"], &["then RCPT", "then DATA", "then BDAT"]];
+/// A longer line is broken before its arrow.
+const LONG: usize = 28;
+
+/// The drawn cells of a table, in the order of the states; cells that lead from one state to the same
+/// other are one edge.
+pub(super) fn edges<S, I, A>(table: &Table<'_, S, I, A>) -> Vec<Edge>
 where
     S: Copy + Debug,
     I: Copy + Debug,
-    A: Debug + PartialEq,
+    A: Debug,
 {
     let mut edges: Vec<Edge> = Vec::new();
-    for &state in states {
-        // What leads where: to (state, words before the tone, action) by the tones.
-        let mut ways: Vec<((String, String, String), Vec<String>)> = Vec::new();
-        for &input in inputs {
-            let (next, action) = step(state, input);
-            if action == *violation {
+    for &state in table.states {
+        for &input in table.inputs {
+            if !(table.is_drawn)(state, input) {
                 continue;
             }
-            let (words, tone) = input_words(&format!("{input:?}"));
-            let way = (name(&next), words, action_words(&format!("{action:?}")));
-            match ways.iter_mut().find(|(other, _)| *other == way) {
-                Some((_, tones)) => tones.extend(tone),
-                None => ways.push((way, tone.into_iter().collect())),
+            let (next, action) = (table.step)(state, input);
+            let (from, to) = (name(&state), name(&next));
+            let cell = (format!("{input:?}"), format!("{action:?}"));
+            match edges.iter_mut().find(|edge| (&edge.from, &edge.to) == (&from, &to)) {
+                Some(edge) => edge.cells.push(cell),
+                None => edges.push(Edge { from, to, cells: vec![cell] }),
             }
-        }
-        let mut labels: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let mut order = Vec::new();
-        for ((to, words, action), tones) in ways {
-            let tones = if tones.len() == TONES.len() { "any reply".to_owned() } else { tones.join(" ") };
-            let heard = [words, tones].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
-            let line = if action.is_empty() { heard } else { format!("{heard} \u{2192} {action}") };
-            if !labels.contains_key(&to) {
-                order.push(to.clone());
-            }
-            labels.entry(to).or_default().push(line);
-        }
-        for to in order {
-            let label = labels.remove(&to).unwrap_or_default();
-            edges.push(Edge { from: name(&state), to, label });
         }
     }
     edges
@@ -66,37 +79,108 @@ pub(super) fn name(state: &impl Debug) -> String {
     [name].into_iter().chain(set).collect::<Vec<_>>().join(", ")
 }
 
-/// `Reply(Mail, Yes)` is `MAIL` and `2yz`, `Command(Mail)` is `MAIL`.
-fn input_words(input: &str) -> (String, Option<String>) {
-    let (name, parts) = call(input);
-    let mut words = match name {
-        "Reply" | "Command" => Vec::new(),
-        "Recipient" => vec!["RCPT".to_owned()],
-        name => vec![spaced(name)],
-    };
-    let mut tone = None;
-    for part in parts {
-        match (part, TONES.iter().find(|(name, _)| *name == part)) {
-            (_, Some((_, said))) => tone = Some((*said).to_owned()),
-            ("Follow", None) => words.push("not the last".to_owned()),
-            ("Last", None) => words.push("the last".to_owned()),
-            ("Rcpt" | "Data" | "Bdat", None) if name == "Recipient" => {
-                words.push(format!("then {}", part.to_uppercase()));
-            }
-            (part, None) if matches!(name, "Reply" | "Command") => words.push(part.to_uppercase()),
-            (part, None) => words.push(part.to_lowercase()),
+impl Edge {
+    /// What is written on it: cells that differ in one part only share a line.
+    pub(super) fn label(&self, words: &Words) -> Vec<String> {
+        let mut lines: Vec<Line> = self.cells.iter().map(|cell| Line::of(cell, words)).collect();
+        for part in [TONE, DETAIL, HEAD] {
+            lines = merged(lines, part);
         }
+        lines.iter().flat_map(|line| line.written(words)).collect()
     }
-    (words.join(", "), tone)
 }
 
-/// `Send(Mail)` is `MAIL`, `Wait` is nothing.
-fn action_words(action: &str) -> String {
+/// Cells with the same action: what is heard, in three parts.
+struct Line {
+    heard: [Vec<String>; 3],
+    action: String,
+}
+
+const HEAD: usize = 0;
+const TONE: usize = 1;
+const DETAIL: usize = 2;
+
+impl Line {
+    /// `Reply(Mail, Yes)` is `MAIL` and `2`, `Command(Mail)` is `MAIL`, `Recipient(No, Data)` is `RCPT`, `4/5`
+    /// and `then DATA`.
+    fn of((input, action): &(String, String), words: &Words) -> Self {
+        let (name, parts) = call(input);
+        let mut heard = [const { Vec::new() }; 3];
+        let mut head = match name {
+            "Reply" | "Answer" | "Command" => None,
+            "Recipient" => Some("RCPT".to_owned()),
+            name => Some(spaced(name)),
+        };
+        for part in parts {
+            if let Some((_, said)) = words.tones.iter().find(|(tone, _)| *tone == part) {
+                heard[TONE].push((*said).to_owned());
+            } else if matches!(name, "Reply" | "Answer" | "Command" | "Say") {
+                head = Some([head, Some(part.to_uppercase())].into_iter().flatten().collect::<Vec<_>>().join(" "));
+            } else {
+                let said = DETAILS.iter().find(|(detail, _)| *detail == part).map_or(part, |(_, said)| said);
+                heard[DETAIL].push(said.to_owned());
+            }
+        }
+        heard[HEAD].extend(head);
+        let mut action = if action == words.silent { String::new() } else { done(action) };
+        // What is said next stands behind the arrow, or before it, but not twice.
+        heard[DETAIL].retain(|detail| *detail != format!("then {action}"));
+        if heard[HEAD].iter().any(|head| *head == format!("say {action}")) {
+            action.clear();
+        }
+        Self { heard, action }
+    }
+
+    fn written(&self, words: &Words) -> Vec<String> {
+        let [heads, tones, details] = &self.heard;
+        let mut text = heads.join(", ").replace(", say ", ", ");
+        if !tones.is_empty() {
+            let tones = if tones.len() == words.tones.len() {
+                words.any_tone.to_owned()
+            } else {
+                format!("{}{}", tones.join("/"), words.unit)
+            };
+            text = format!("{text} {tones}");
+        }
+        let is_whole = WHOLE.iter().any(|whole| {
+            whole.len() == details.len() && whole.iter().all(|part| details.iter().any(|detail| detail == part))
+        });
+        if !is_whole && !details.is_empty() {
+            text = format!("{text}, {}", details.join(" or ").replace(" or then ", " or "));
+        }
+        let action = format!("\u{2192} {}", self.action);
+        match (self.action.is_empty(), text.chars().count() + action.chars().count() > LONG) {
+            (true, _) => vec![text],
+            (false, true) => vec![text, action],
+            (false, false) => vec![format!("{text} {action}")],
+        }
+    }
+}
+
+/// Lines that differ in nothing but this part, as one.
+fn merged(lines: Vec<Line>, part: usize) -> Vec<Line> {
+    let mut merged: Vec<Line> = Vec::new();
+    for line in lines {
+        let is_same = |other: &&mut Line| {
+            other.action == line.action && (0..3).all(|at| at == part || other.heard[at] == line.heard[at])
+        };
+        match merged.iter_mut().find(is_same) {
+            Some(other) => {
+                let new: Vec<String> =
+                    line.heard[part].iter().filter(|it| !other.heard[part].contains(it)).cloned().collect();
+                other.heard[part].extend(new);
+            }
+            None => merged.push(line),
+        }
+    }
+    merged
+}
+
+/// `Send(Mail)` is `MAIL`, `AskForContent` is `ask for content`.
+fn done(action: &str) -> String {
     match call(action) {
-        ("Wait", _) => String::new(),
         ("Send", parts) => parts.join(" ").to_uppercase(),
-        (name, parts) if parts.is_empty() => spaced(name),
-        (name, parts) => format!("{} {}", spaced(name), parts.join(" ").to_lowercase()),
+        (name, _) => spaced(name),
     }
 }
 
@@ -128,59 +212,76 @@ mod tests {
         Two { full: bool },
     }
 
-    #[derive(Debug, Clone, Copy)]
-    enum Tone {
-        Yes,
-        GoOn,
-        No,
-    }
-
-    #[derive(Debug, Clone, Copy)]
-    enum Input {
-        Reply(&'static str, Tone),
-        ContentEnds,
-    }
-
-    #[derive(Debug, PartialEq)]
+    #[derive(Debug)]
     enum Action {
         Wait,
         Finish,
-        Violation,
+    }
+
+    const WORDS: Words = Words {
+        tones: &[("Yes", "2"), ("GoOn", "3"), ("No", "4/5")],
+        unit: "yz",
+        any_tone: "any reply",
+        silent: "Wait",
+    };
+
+    fn edge(from: &str, to: &str, cells: &[(&str, &str)]) -> Edge {
+        let cells = cells.iter().map(|(input, action)| ((*input).to_owned(), (*action).to_owned())).collect();
+        Edge { from: from.into(), to: to.into(), cells }
     }
 
     #[test]
     fn cells_that_go_the_same_way_are_one_edge() {
-        let step = |state, input| match (state, input) {
-            (State::One, Input::ContentEnds) => (State::Two { full: false }, Action::Finish),
-            (State::One, Input::Reply(_, Tone::Yes | Tone::No)) => (State::Two { full: true }, Action::Wait),
-            (State::Two { full: true }, Input::Reply("X", _)) => (state, Action::Wait),
-            _ => (State::One, Action::Violation),
+        let table = Table {
+            states: &[State::One, State::Two { full: true }],
+            inputs: &[1, 2, 3, 4],
+            step: |state, input| match (state, input) {
+                (State::One, 1) => (State::Two { full: false }, Action::Finish),
+                (State::One, _) => (State::Two { full: true }, Action::Wait),
+                (State::Two { full }, _) => (State::Two { full }, Action::Finish),
+            },
+            is_drawn: |_, input| input != 4,
         };
-        let tones = [Tone::Yes, Tone::GoOn, Tone::No];
-        let inputs: Vec<Input> =
-            tones.map(|tone| Input::Reply("X", tone)).into_iter().chain([Input::ContentEnds]).collect();
-        let edge =
-            |from: &str, to: &str, label: &str| Edge { from: from.into(), to: to.into(), label: vec![label.into()] };
-        let edges = edges(&[State::One, State::Two { full: true }], &inputs, step, &Action::Violation);
         assert_eq!(
-            edges,
+            edges(&table),
             [
-                edge("One", "Two, full", "\"X\": 2yz 4yz 5yz"),
-                edge("One", "Two", "content ends \u{2192} finish"),
-                edge("Two, full", "Two, full", "\"X\": any reply"),
+                edge("One", "Two", &[("1", "Finish")]),
+                edge("One", "Two, full", &[("2", "Wait"), ("3", "Wait")]),
+                edge("Two, full", "Two, full", &[("1", "Finish"), ("2", "Finish"), ("3", "Finish")]),
             ]
         );
     }
 
     #[test]
-    fn the_words_of_inputs_and_actions() {
-        let no = Some("4yz 5yz".to_owned());
-        assert_eq!(input_words("Recipient(No, Data)"), ("RCPT, then DATA".to_owned(), no.clone()));
-        assert_eq!(input_words("Final(No, Last)"), ("final, the last".to_owned(), no.clone()));
-        assert_eq!(input_words("Reply(Mail, No)"), ("MAIL".to_owned(), no));
-        assert_eq!(input_words("Drained"), ("drained".to_owned(), None));
-        assert_eq!(action_words("Send(Lhlo)"), "LHLO");
-        assert_eq!(action_words("AskForContent"), "ask for content");
-        assert_eq!(action_words("Wait"), "");
+    fn what_is_written_on_one_cell() {
+        let written = |input, action| edge("", "", &[(input, action)]).label(&WORDS).join(" / ");
+        assert_eq!(written("Recipient(No, Data)", "Wait"), "RCPT 4/5yz, then DATA");
+        assert_eq!(written("Recipient(No, Data)", "Send(Data)"), "RCPT 4/5yz \u{2192} DATA");
+        assert_eq!(written("Final(No, Last)", "Wait"), "final 4/5yz, the last");
+        assert_eq!(written("Reply(Mail, No)", "Finish"), "MAIL 4/5yz \u{2192} finish");
+        assert_eq!(written("Drained", "Wait"), "drained");
+        assert_eq!(written("Command(StartTls)", "Ask"), "STARTTLS \u{2192} ask");
+        assert_eq!(written("Say(StartTls)", "Send(StartTls)"), "say STARTTLS");
+        assert_eq!(
+            written("Chunk(GoOn, Follow)", "GoHomeAtOnce"),
+            "chunk 3yz, not the last / \u{2192} go home at once"
+        );
+    }
+
+    #[test]
+    fn what_is_written_on_many_cells() {
+        let written = |cells: &[(&str, &str)]| edge("", "", cells).label(&WORDS).join(" / ");
+        let wait = |inputs: &[&'static str]| inputs.iter().map(|input| (*input, "Wait")).collect::<Vec<_>>();
+        assert_eq!(written(&wait(&["Reply(Rset, Yes)", "Reply(Rset, GoOn)", "Reply(Rset, No)"])), "RSET any reply");
+        assert_eq!(written(&wait(&["Command(Noop)", "Command(Help)"])), "NOOP, HELP");
+        let two = ["Chunk(Yes, Follow)", "Chunk(Yes, Last)", "Chunk(No, Follow)", "Chunk(No, Last)"];
+        assert_eq!(written(&wait(&two)), "chunk 2/4/5yz");
+        assert_eq!(written(&wait(&two[..3])), "chunk 2/4/5yz, not the last / chunk 2yz, the last");
+        assert_eq!(written(&wait(&["Recipient(No, Data)", "Recipient(No, Bdat)"])), "RCPT 4/5yz, then DATA or BDAT");
+        assert_eq!(written(&[("Say(Trace)", "Send(Trace)"), ("Say(Quit)", "Send(Quit)")]), "say TRACE, QUIT");
+        assert_eq!(
+            written(&[("Reply(Rset, No)", "Finish"), ("Reply(Rset, Yes)", "Wait")]),
+            "RSET 4/5yz \u{2192} finish / RSET 2yz"
+        );
     }
 }
