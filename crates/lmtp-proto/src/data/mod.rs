@@ -3,7 +3,7 @@
 
 mod class;
 mod content;
-mod fault;
+mod look;
 mod stuff;
 mod unstuff;
 mod walk;

@@ -23,6 +23,17 @@ impl Stuffer {
         Self { walker: Walker::new(endings, allowed), size: 0 }
     }
 
+    /// A stuffer of a message that is known to be good: a [`Scan`](crate::Scan)
+    /// went through it, or it came out of an [`Unstuffer`](crate::Unstuffer) that
+    /// had no [`problem`](crate::Unstuffer::problem).
+    ///
+    /// It looks for dots only. A lone CR or LF would be sent as it is, and mail
+    /// could be smuggled behind it: what may have changed since is not known to
+    /// be good.
+    pub fn trusting() -> Self {
+        Self { walker: Walker::trusting(), size: 0 }
+    }
+
     /// Appends one more chunk of the message.
     ///
     /// # Errors

@@ -5,11 +5,13 @@ use core::fmt;
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::class::Class;
-use super::fault::{first_fault, line_feeds};
+use super::look::{Look, Looker, Stop, is_ascii, stretch};
 use super::{ContentClass, ContentError, ContentProblem};
 
-/// How much is looked through at a time: it stays in the nearest cache.
-const BLOCK: usize = 16 * 1024;
+/// Shorter runs are copied together: a piece of their own would cost more.
+const SHORT: usize = 256;
+/// When what is copied together is given out.
+const ENOUGH: usize = 4096;
 
 /// What to do with a CR or LF that comes in and is not part of CRLF.
 ///
@@ -47,6 +49,17 @@ impl fmt::Debug for Piece {
     }
 }
 
+/// Where the next octet stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum At {
+    /// Behind CRLF, or at the very start. A line end that was converted does not
+    /// count: to the sender it was none.
+    LineStart,
+    Inside,
+    /// Behind the end of the data.
+    Over,
+}
+
 /// Takes a message out of what follows DATA: finds its end, drops the dot that
 /// was put before each line that begins with one.
 ///
@@ -61,20 +74,23 @@ impl fmt::Debug for Piece {
 /// assert_eq!(input, "QUIT\r\n");
 /// ```
 ///
-/// Nothing is copied: pieces are slices of the buffer that was read into.
+/// Pieces are slices of the buffer that was read into; only runs between dots
+/// that are short are copied together.
 #[derive(Debug, Clone)]
 pub struct Unstuffer {
     newlines: BareNewlines,
-    /// Whether the next octet stands behind CRLF, or at the very start. A line
-    /// end that was converted does not count: to the sender it was none.
-    at_line_start: bool,
+    at: At,
     class: Class,
     received: u64,
     /// The line of the content that the next octet stands in.
     line: u64,
     problem: Option<ContentError>,
     discards: bool,
-    is_over: bool,
+    /// Short runs, to be given out together.
+    gathered: BytesMut,
+    /// A long run that they must be given out before.
+    next: Option<Bytes>,
+    looker: Looker,
 }
 
 impl Unstuffer {
@@ -82,13 +98,15 @@ impl Unstuffer {
     pub fn new(newlines: BareNewlines) -> Self {
         Self {
             newlines,
-            at_line_start: true,
+            at: At::LineStart,
             class: Class::new(),
             received: 0,
             line: 1,
             problem: None,
             discards: false,
-            is_over: false,
+            gathered: BytesMut::new(),
+            next: None,
+            looker: Looker::new(),
         }
     }
 
@@ -99,43 +117,40 @@ impl Unstuffer {
     /// that may be half a line end and a dot that may be the end: never more than
     /// two octets. Only append to it between calls.
     pub fn next(&mut self, input: &mut BytesMut) -> Option<Piece> {
-        while !self.is_over {
-            if self.at_line_start && input.first() == Some(&b'.') {
+        if let Some(run) = self.next.take() {
+            return Some(Piece::Content(run));
+        }
+        while self.gathered.len() < ENOUGH {
+            if self.at == At::LineStart && input.first() == Some(&b'.') {
                 match input.get(1..3) {
-                    Some(b"\r\n") => {
+                    Some(b"\r\n") if self.gathered.is_empty() => {
                         input.advance(3);
-                        self.is_over = true;
+                        self.at = At::Over;
                         return Some(Piece::End);
                     }
-                    None if matches!(input.get(1), None | Some(b'\r')) => return None,
+                    Some(b"\r\n") => break,
+                    None if matches!(input.get(1), None | Some(b'\r')) => break,
                     _ => {
                         input.advance(1);
-                        self.at_line_start = false;
+                        self.at = At::Inside;
                     }
                 }
             }
-            let (run, fault) = self.run(input);
-            if run == 0 && fault.is_none() {
-                return None;
-            }
-            if run > 0 {
-                let run = input.split_to(run);
-                self.at_line_start = run.ends_with(b"\r\n");
-                self.received = self.received.saturating_add(run.len() as u64);
-                if !self.discards {
-                    self.meet(fault);
-                    return Some(Piece::Content(run.freeze()));
+            match self.run(input) {
+                (0, None) => break,
+                (0, Some(problem)) => self.bare(problem, input),
+                (run, _) => {
+                    if let Some(run) = self.content(run, input) {
+                        if self.gathered.is_empty() {
+                            return Some(Piece::Content(run));
+                        }
+                        self.next = Some(run);
+                        break;
+                    }
                 }
-            } else if !self.meet(fault) {
-                input.advance(1);
-                self.at_line_start = false;
-                self.class.line_end();
-                self.line = self.line.saturating_add(1);
-                self.received = self.received.saturating_add(2);
-                return Some(Piece::Content(Bytes::from_static(b"\r\n")));
             }
         }
-        None
+        (!self.gathered.is_empty()).then(|| Piece::Content(self.gathered.split().freeze()))
     }
 
     /// The first octet that must not be in a message, if one has come. Content
@@ -149,6 +164,8 @@ impl Unstuffer {
     /// and must be read nonetheless.
     pub fn discard(&mut self) {
         self.discards = true;
+        self.gathered.clear();
+        self.next = None;
     }
 
     /// The most that was met in the content given out.
@@ -164,58 +181,84 @@ impl Unstuffer {
 
     /// Whether the end has come.
     pub fn is_over(&self) -> bool {
-        self.is_over
+        self.at == At::Over
     }
 
     /// How many octets from the front on are content, as it is: up to the next
     /// dot at the start of a line, up to the next fault, which is given, too, or
     /// all that there is but a CR at its end.
     fn run(&mut self, input: &[u8]) -> (usize, Option<ContentProblem>) {
+        if self.at == At::Over {
+            return (0, None);
+        }
         let whole = input.strip_suffix(b"\r").unwrap_or(input);
-        let mut rest = whole;
-        while !rest.is_empty() {
-            let mut block = rest.get(..BLOCK).unwrap_or(rest);
-            if let (Some(b'\r'), Some(b'\n')) = (block.last(), rest.get(block.len())) {
-                block = block.split_last().map_or(block, |(_, before)| before);
-            }
-            let dot = memchr::memmem::find(block, b"\r\n.");
-            if let Some(dot) = dot {
-                block = block.get(..dot.saturating_add(2)).unwrap_or(block);
-            }
-            let fault = self.look(block);
-            let good = fault.map_or(block.len(), |(place, _)| place);
-            rest = rest.get(good..).unwrap_or_default();
-            if dot.is_some() || fault.is_some() {
-                return (whole.len().saturating_sub(rest.len()), fault.map(|(_, problem)| problem));
-            }
-            // At the end of a block a dot may follow as well.
-            if block.ends_with(b"\r\n") && rest.first() == Some(&b'.') {
-                break;
+        let mut run = 0;
+        while let Some(rest) = whole.get(run..).filter(|rest| !rest.is_empty()) {
+            let look = self.look(stretch(rest));
+            run = run.saturating_add(look.good);
+            match look.stop {
+                Some(Stop::Fault(problem)) => return (run, Some(problem)),
+                Some(Stop::Dot) => return (run, None),
+                // Between two stretches may stand a line end and a dot, too.
+                None if dot_follows(whole, run) => return (run, None),
+                None => {}
             }
         }
-        (whole.len().saturating_sub(rest.len()), None)
+        (run, None)
     }
 
-    /// Looks for what must not be, and for lines and classes in what stands
-    /// before.
-    fn look(&mut self, block: &[u8]) -> Option<(usize, ContentProblem)> {
+    /// Looks at what comes next, and takes what is told of it.
+    fn look(&mut self, octets: &[u8]) -> Look {
         if self.discards {
-            return None;
+            return self.looker.dots(octets);
         }
-        let fault = if self.newlines == BareNewlines::Keep { None } else { first_fault(block) };
-        let good = fault.and_then(|(place, _)| block.get(..place)).unwrap_or(block);
-        self.class.look(good);
-        self.line = self.line.saturating_add(line_feeds(good));
-        fault
+        let mut look = match self.newlines {
+            BareNewlines::Keep => self.looker.dots(octets),
+            BareNewlines::Reject | BareNewlines::Convert => self.looker.look(octets),
+        };
+        let good = octets.get(..look.good).unwrap_or(octets);
+        if self.newlines == BareNewlines::Keep {
+            look.eight_bit = !is_ascii(good);
+        }
+        self.line = self.line.saturating_add(look.lines);
+        self.class.look(good, look.eight_bit, ContentClass::EightBitHeader);
+        look
     }
 
-    /// Takes a fault for a problem, unless it is to be converted.
-    fn meet(&mut self, fault: Option<ContentProblem>) -> bool {
-        let bad = fault.filter(|&problem| self.newlines == BareNewlines::Reject || problem == ContentProblem::Nul);
-        if let Some(problem) = bad {
+    /// Takes a run of content off the front of `input`; gives it back if it is to
+    /// be a piece of its own.
+    fn content(&mut self, run: usize, input: &mut BytesMut) -> Option<Bytes> {
+        let octets = input.get(..run).unwrap_or_default();
+        self.at = if octets.ends_with(b"\r\n") { At::LineStart } else { At::Inside };
+        self.received = self.received.saturating_add(run as u64);
+        let is_alone = self.gathered.is_empty() && run == input.len();
+        if !self.discards && (run >= SHORT || is_alone) {
+            return Some(input.split_to(run).freeze());
+        }
+        if !self.discards {
+            self.gathered.extend_from_slice(octets);
+        }
+        input.advance(run);
+        None
+    }
+
+    /// Converts the octet at the front of `input`, or takes it for a problem.
+    fn bare(&mut self, problem: ContentProblem, input: &mut BytesMut) {
+        if problem == ContentProblem::Nul || self.newlines == BareNewlines::Reject {
             self.problem = Some(ContentError { problem, offset: self.received, line: self.line });
             self.discards = true;
+            return;
         }
-        bad.is_some()
+        input.advance(1);
+        self.gathered.extend_from_slice(b"\r\n");
+        self.at = At::Inside;
+        self.class.line_end();
+        self.line = self.line.saturating_add(1);
+        self.received = self.received.saturating_add(2);
     }
+}
+
+/// Whether CRLF stands before `place`, and a dot there.
+fn dot_follows(octets: &[u8], place: usize) -> bool {
+    octets.split_at_checked(place).is_some_and(|(before, behind)| before.ends_with(b"\r\n") && behind.starts_with(b"."))
 }

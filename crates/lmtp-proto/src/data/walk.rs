@@ -1,6 +1,8 @@
 //! One pass over a message, whatever it is made for.
 
 use super::ContentClass;
+use super::class::Class;
+use super::look::{Look, Looker, Stop, stretch};
 
 /// What to do with a CR or LF that is not part of CRLF.
 ///
@@ -79,18 +81,16 @@ pub(crate) trait Sink {
 #[derive(Debug, Clone)]
 pub(crate) struct Walker {
     endings: LineEndings,
+    /// Whether anything is looked for but dots.
+    checks: bool,
     /// The highest class to let pass.
     allowed: ContentClass,
     at: At,
     /// Octets of the message in the chunks before this one.
     offset: u64,
     line: u64,
-    /// Whether no empty line has been met.
-    in_header: bool,
-    /// Whether the line holds nothing yet.
-    line_is_empty: bool,
-    /// The highest class met.
-    met: ContentClass,
+    class: Class,
+    looker: Looker,
     /// What ended it: nothing good can come after.
     failed: Option<ContentError>,
 }
@@ -99,20 +99,25 @@ impl Walker {
     pub(crate) fn new(endings: LineEndings, allowed: ContentClass) -> Self {
         Self {
             endings,
+            checks: true,
             allowed,
             at: At::LineStart,
             offset: 0,
             line: 1,
-            in_header: true,
-            line_is_empty: true,
-            met: ContentClass::SevenBit,
+            class: Class::new(),
+            looker: Looker::new(),
             failed: None,
         }
     }
 
+    /// A walker that takes its message for good and looks for dots only.
+    pub(crate) fn trusting() -> Self {
+        Self { checks: false, ..Self::new(LineEndings::Reject, ContentClass::EightBitHeader) }
+    }
+
     /// The highest class met so far.
     pub(crate) fn met(&self) -> ContentClass {
-        self.met
+        self.class.met()
     }
 
     /// Walks one more chunk.
@@ -125,61 +130,46 @@ impl Walker {
     }
 
     fn walk_on(&mut self, chunk: &[u8], sink: &mut impl Sink) -> Result<(), ContentError> {
-        // Most mail is ASCII; then there is nothing to look for.
-        let eight_bit = (!chunk.is_ascii()).then(|| chunk.iter().position(|octet| !octet.is_ascii())).flatten();
         // The part of the chunk from here on has not been given out.
         let mut kept = 0;
         let mut here = 0;
         if self.at == At::Cr && !chunk.is_empty() {
             if chunk.first() == Some(&b'\n') {
-                sink.put(b"\r\n");
                 (kept, here) = (1, 1);
                 self.line_end();
-            } else {
-                self.bare(ContentProblem::BareCr, 0_u64.wrapping_sub(1))?;
                 sink.put(b"\r\n");
+            } else {
+                self.held_cr(sink)?;
             }
         }
-        let mut look_for = eight_bit;
-        while let Some(rest) = chunk.get(here..).filter(|rest| !rest.is_empty()) {
+        // A CR at the very end is judged by the chunk that follows.
+        let holds_cr = chunk.get(here..).is_some_and(|rest| rest.ends_with(b"\r"));
+        let end = chunk.len().saturating_sub(usize::from(holds_cr));
+        while let Some(rest) = chunk.get(here..end).filter(|rest| !rest.is_empty()) {
             if self.at == At::LineStart && rest.first() == Some(&b'.') {
                 sink.run(kept, here);
                 sink.dot();
                 kept = here;
             }
-            let found = memchr::memchr3(b'\r', b'\n', 0, rest).map(|found| here.saturating_add(found));
-            let end = found.unwrap_or(chunk.len());
-            if end > here {
-                self.at = At::Inside;
-                self.line_is_empty = false;
-                look_for = self.classify(chunk, look_for, end)?;
+            let octets = stretch(rest);
+            let look = if self.checks { self.looker.look(octets) } else { self.looker.dots(octets) };
+            let good = octets.get(..look.good).unwrap_or(octets);
+            if !good.is_empty() {
+                self.take(good, &look, here)?;
             }
-            let Some(found) = found else { break };
-            let next = found.saturating_add(1);
-            match (chunk.get(found), chunk.get(next)) {
-                (Some(b'\r'), Some(b'\n')) => {
-                    here = next.saturating_add(1);
-                    self.line_end();
-                }
-                (Some(b'\r'), None) => {
-                    sink.run(kept, found);
-                    self.at = At::Cr;
-                    kept = next;
-                    here = next;
-                }
-                (Some(0), _) => return Err(self.error(ContentProblem::Nul, found as u64)),
-                (Some(&octet), _) => {
-                    let problem = if octet == b'\r' { ContentProblem::BareCr } else { ContentProblem::BareLf };
-                    self.bare(problem, found as u64)?;
-                    sink.run(kept, found);
-                    sink.put(b"\r\n");
-                    kept = next;
-                    here = next;
-                }
-                (None, _) => break,
+            here = here.saturating_add(good.len());
+            if let Some(Stop::Fault(problem)) = look.stop {
+                self.bare(problem, here as u64)?;
+                sink.run(kept, here);
+                sink.put(b"\r\n");
+                here = here.saturating_add(1);
+                kept = here;
             }
         }
-        sink.run(kept, chunk.len());
+        sink.run(kept, end);
+        if holds_cr {
+            self.at = At::Cr;
+        }
         self.offset = self.offset.saturating_add(chunk.len() as u64);
         Ok(())
     }
@@ -187,49 +177,62 @@ impl Walker {
     /// Completes the last line (RFC 5321 section 4.1.1.4).
     pub(crate) fn finish(&mut self, sink: &mut impl Sink) -> Result<(), ContentError> {
         self.failed.map_or(Ok(()), Err)?;
-        match self.at {
-            At::LineStart => return Ok(()),
-            At::Cr => self.bare(ContentProblem::BareCr, 0_u64.wrapping_sub(1))?,
-            At::Inside => self.line_end(),
+        if self.at == At::Cr {
+            self.held_cr(sink)?;
         }
-        sink.put(b"\r\n");
+        if self.at == At::Inside {
+            self.line_end();
+            sink.put(b"\r\n");
+        }
+        Ok(())
+    }
+
+    /// Gives out the CR held back, for no LF has followed.
+    fn held_cr(&mut self, sink: &mut impl Sink) -> Result<(), ContentError> {
+        if self.checks {
+            self.bare(ContentProblem::BareCr, 0_u64.wrapping_sub(1))?;
+            sink.put(b"\r\n");
+        } else {
+            self.at = At::Inside;
+            sink.put(b"\r");
+        }
         Ok(())
     }
 
     fn line_end(&mut self) {
-        self.in_header &= !self.line_is_empty;
-        self.line_is_empty = true;
+        self.class.line_end();
         self.line = self.line.saturating_add(1);
         self.at = At::LineStart;
     }
 
-    /// A lone CR or LF: an error, or a line end. `place` is relative to the
-    /// chunk, and may lie just before it.
+    /// What must not be there, as it is: an error, or a line end after all.
+    /// `place` is relative to the chunk, and may lie just before it.
     fn bare(&mut self, problem: ContentProblem, place: u64) -> Result<(), ContentError> {
-        if self.endings == LineEndings::Reject {
+        if problem == ContentProblem::Nul || self.endings == LineEndings::Reject {
             return Err(self.error(problem, place));
         }
         self.line_end();
         Ok(())
     }
 
-    /// Looks at the 8-bit octets of this line, which ends at `end`. `next` is
-    /// the place of the first that has not been looked at; gives the one after.
-    fn classify(&mut self, chunk: &[u8], next: Option<usize>, end: usize) -> Result<Option<usize>, ContentError> {
-        let Some(place) = next.filter(|&place| place < end) else { return Ok(next) };
-        let (class, problem) = match self.in_header {
-            true => (ContentClass::EightBitHeader, ContentProblem::EightBitHeader),
-            false => (ContentClass::EightBit, ContentProblem::EightBit),
-        };
-        if class > self.allowed {
-            return Err(self.error(problem, place as u64));
+    /// Takes what the look has told of these octets, which stand at `place` in
+    /// the chunk.
+    fn take(&mut self, octets: &[u8], look: &Look, place: usize) -> Result<(), ContentError> {
+        self.at = if octets.ends_with(b"\r\n") { At::LineStart } else { At::Inside };
+        if !self.checks {
+            return Ok(());
         }
-        self.met = self.met.max(class);
-        if !self.in_header {
-            return Ok(None); // one is as good as many, and the header is over
+        if let Some((inside, class)) = self.class.look(octets, look.eight_bit, self.allowed) {
+            let problem = match class {
+                ContentClass::EightBitHeader => ContentProblem::EightBitHeader,
+                _ => ContentProblem::EightBit,
+            };
+            let before = octets.get(..inside).unwrap_or_default();
+            self.line = self.line.saturating_add(memchr::memchr_iter(b'\n', before).count() as u64);
+            return Err(self.error(problem, place.saturating_add(inside) as u64));
         }
-        let rest = chunk.get(end..).unwrap_or_default();
-        Ok(rest.iter().position(|octet| !octet.is_ascii()).map(|found| end.saturating_add(found)))
+        self.line = self.line.saturating_add(look.lines);
+        Ok(())
     }
 
     /// An error `place` octets behind the chunks before this one.
