@@ -6,6 +6,9 @@
 //! | `stage.rs` | running stages, the table at the end |
 //! | `tidy/` | rules that no other tool checks, one file a subject |
 //! | `fuzz.rs` | libFuzzer targets on the stable toolchain |
+//! | `diagrams/` | pictures of the protocol's tables |
+//! | `requirements/` | which test proves which rule |
+//! | `mutants.rs` | what breaks without a test that notices |
 //! | `interop/` | foreign peers: obtained, started, checked, stopped |
 //! | `args.rs`, `cargo.rs`, `process.rs`, `project.rs` | the tools the above share |
 //!
@@ -14,10 +17,13 @@
 
 mod args;
 mod cargo;
+mod diagrams;
 mod fuzz;
 mod interop;
+mod mutants;
 mod process;
 mod project;
+mod requirements;
 mod stage;
 mod test;
 mod tidy;
@@ -34,6 +40,9 @@ cargo xtask COMMAND
   test [--effort quick|ci|long] [--strict]   everything that is tested, stage by stage
   tidy                                       the rules that no other tool checks
   fuzz [TARGET] [--seconds N]                libFuzzer on stable (10 s a target unless told otherwise)
+  requirements [--check] [--recorded DIR]    which test proves which rule; writes docs/book/src/rfc-map.md
+  diagrams [--check]                         the protocol's tables as pictures, in docs/book/src/diagrams
+  mutants                                    what can be broken and no test notices (cargo-mutants, an hour)
   interop [PEER] [--strict]                  real foreign peers; PEER: dovecot
 
 What is missing on this machine is named as skipped; with --strict it is a failure.";
@@ -66,6 +75,21 @@ fn run(mut args: Args) -> Result<()> {
             let target = args.positional();
             args.finish()?;
             fuzz::run(target.as_deref(), seconds.unwrap_or(10))?;
+        }
+        Some("requirements") => {
+            let recorded = args.value("--recorded")?;
+            let check = args.flag("--check");
+            args.finish()?;
+            requirements::run(recorded, check)?;
+        }
+        Some("diagrams") => {
+            let check = args.flag("--check");
+            args.finish()?;
+            diagrams::run(check)?;
+        }
+        Some("mutants") => {
+            args.finish()?;
+            mutants::run()?;
         }
         Some("interop") => {
             let strict = args.flag("--strict");

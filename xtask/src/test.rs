@@ -1,5 +1,7 @@
 //! Everything that is tested, as stages: `cargo xtask test`.
 
+use std::cell::OnceCell;
+use std::path::PathBuf;
 use std::process::Command;
 use std::str::FromStr;
 
@@ -8,7 +10,7 @@ use anyhow::{Result, bail};
 use crate::args::Args;
 use crate::cargo::cargo;
 use crate::stage::{Outcome, Stage, run_all};
-use crate::{fuzz, interop, process, project, tidy};
+use crate::{fuzz, interop, process, project, requirements, tidy};
 
 /// How long to look. The stages are the same; what searches at random searches longer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,10 +31,11 @@ impl Effort {
         }
     }
 
+    /// Of each target.
     fn fuzz_seconds(self) -> u64 {
         match self {
-            Self::Quick => 10,
-            Self::Ci => 30,
+            Self::Quick => 5,
+            Self::Ci => 20,
             Self::Long => 300,
         }
     }
@@ -69,13 +72,15 @@ impl Options {
 /// Runs all stages, cheap ones first.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let effort = options.effort;
+    let recorded = OnceCell::new();
     let mut stages = vec![
         Stage::new("format", format),
         Stage::new("tidy", || tidy::run().map(|()| Outcome::Passed)),
         Stage::new("clippy", clippy),
         Stage::new("docs", docs),
-        Stage::new("no_std core", no_std_core),
-        Stage::new("tests", move || tests(effort)),
+        Stage::new("least features", least_features),
+        Stage::new("tests", || tests(effort, &recorded)),
+        Stage::new("requirements", || proofs(&recorded)),
     ];
     for target in fuzz::targets()? {
         let name = format!("fuzz {target}");
@@ -123,16 +128,29 @@ fn docs() -> Result<Outcome> {
     all_passed([doc.env("RUSTDOCFLAGS", "-D warnings")])
 }
 
-/// Alone, because next to the other crates cargo would switch on the features that they ask for.
-fn no_std_core() -> Result<Outcome> {
-    all_passed([cargo().args(["build", "-p", "lmtp-proto", "--locked"])])
+/// The core without std, the mechanisms without random numbers of the system. Alone, because next
+/// to the other crates cargo would switch on the features that they ask for.
+fn least_features() -> Result<Outcome> {
+    all_passed([
+        cargo().args(["build", "-p", "lmtp-proto", "--locked"]),
+        // Whoever brings his own random numbers.
+        cargo().args(["build", "-p", "lmtp-sasl", "--no-default-features", "--locked"]),
+    ])
 }
 
 /// Doctests are among them: `cargo test` without a target selection runs those too.
-fn tests(effort: Effort) -> Result<Outcome> {
+/// What they prove is `recorded` for the next stage.
+fn tests(effort: Effort, recorded: &OnceCell<PathBuf>) -> Result<Outcome> {
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--all-features", "--locked"]);
+    // Nobody else sets it.
+    let _ = recorded.set(requirements::recording(&mut tests)?);
     all_passed([tests.env("LMTP_EFFORT", effort.name())])
+}
+
+fn proofs(recorded: &OnceCell<PathBuf>) -> Result<Outcome> {
+    requirements::run(recorded.get().cloned(), true)?;
+    Ok(Outcome::Passed)
 }
 
 fn all_passed<'a>(commands: impl IntoIterator<Item = &'a mut Command>) -> Result<Outcome> {

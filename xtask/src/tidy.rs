@@ -8,18 +8,19 @@ mod links;
 mod purity;
 mod source;
 mod transcripts;
-mod tree;
+pub(crate) mod tree;
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::project::{self, green, red};
 use crate::tidy::tree::Tree;
+use crate::{diagrams, requirements};
 
 /// What is wrong, one line each, beginning with the place.
-type Complaints = Vec<String>;
+pub(crate) type Complaints = Vec<String>;
 type Rule = fn(&Tree) -> Result<Complaints>;
 
-const RULES: [(&str, Rule); 11] = [
+const RULES: [(&str, Rule); 13] = [
     ("the top level holds what belongs there and nothing else", layout::top_level),
     ("source files are short", source::short_files),
     ("source files begin with what they are", source::documented_files),
@@ -30,6 +31,8 @@ const RULES: [(&str, Rule); 11] = [
     ("license texts are linked into each published crate", licenses::linked),
     ("license texts are packaged", licenses::packaged),
     ("relative links lead to files", links::lead_to_files),
+    ("rules that must be kept have a proof or a reason", requirements::page_complaints),
+    ("diagrams are what the tables say", diagrams::stale),
     ("transcripts are there and not empty", transcripts::not_empty),
 ];
 

@@ -111,9 +111,10 @@ fn no_reply_to_quit_is_a_warning() {
     assert!(report.warnings()[0].contains("QUIT"), "{:?}", report.warnings());
 }
 
-/// R2920-3.1-e: DATA was accepted though no RCPT was, so a lone dot leaves.
+/// DATA was accepted though no RCPT was, so a lone dot leaves.
 #[test]
 fn a_lone_dot_reaches_the_server() {
+    lmtp_testkit::proves!("R2920-3.1-e");
     let mut acts = up_to_data("550 5.1.1 Who\r\n", 1);
     acts.push(Eof);
     let (report, heard) = conversation(&["bob@x"], "Hi\r\n", acts);

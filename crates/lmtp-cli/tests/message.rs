@@ -40,9 +40,9 @@ fn a_file_on_standard_input_is_a_file() {
     assert_eq!(server.seen().lines.iter().filter(|line| **line == size).count(), 2);
 }
 
-/// R5321-2.3.8-b
 #[test]
 fn unix_line_ends_are_converted_and_it_is_said() {
+    lmtp_testkit::proves!("R5321-2.3.8-b");
     let unix = "Subject: x\n\n.dot\nno end";
     let wire = "Subject: x\r\n\r\n..dot\r\nno end\r\n";
     let (_directory, path) = file(unix.as_bytes());

@@ -76,9 +76,10 @@ fn unreachable_silent_or_not_now() {
     }
 }
 
-/// R2033-4.1-f: and no EHLO is tried.
+/// And no EHLO is tried.
 #[test]
 fn something_else() {
+    lmtp_testkit::proves!("R2033-4.1-f");
     let smtp = Server::tcp(Script {
         greeting: "220 mx.test ESMTP Postfix",
         lhlo: "502 5.5.2 Error: command not recognized",
@@ -105,9 +106,9 @@ fn tls_is_not_to_be_had_yet() {
     assert_eq!(run.json()["error"]["kind"], "tls");
 }
 
-/// R2033-5-a
 #[test]
 fn port_25_is_not_dialled() {
+    lmtp_testkit::proves!("R2033-5-a");
     let run = probe("lmtp://127.0.0.1:25", &[]);
     assert_eq!(run.code, Some(64));
     assert!(run.stderr.contains("port 25"), "{run:?}");

@@ -44,9 +44,10 @@ fn one_line_for_each_recipient() {
     );
 }
 
-/// R2033-4.2-i: by position, also when an address is given twice.
+/// By position, also when an address is given twice.
 #[test]
 fn nothing_left_to_retry_is_69() {
+    lmtp_testkit::proves!("R2033-4.2-i");
     let script = Script { finals: vec!["250 2.0.0 Saved", "552 5.2.2 Quota"], ..Script::default() };
     let run = run_with_input(&mut send(&Server::unix(script), &["b@x", "b@x"], &["--json"]), MESSAGE.as_bytes());
     assert_eq!(run.code, Some(69));
@@ -66,9 +67,10 @@ fn something_left_to_retry_is_75() {
     run.assert_outcomes(&[("temporary", "final"), ("permanent", "rcpt"), ("temporary", "rcpt")]);
 }
 
-/// R2033-5-j: what was read stands.
+/// What was read stands.
 #[test]
 fn closed_after_the_first_of_three_final_replies() {
+    lmtp_testkit::proves!("R2033-5-j");
     let script = Script { finals: vec!["250 2.0.0 Saved"], ..Script::default() };
     let server = Server::unix(script);
     let run = run_with_input(&mut send(&server, &THREE, &["--json"]), MESSAGE.as_bytes());
@@ -151,9 +153,10 @@ fn an_smtp_server_is_named_as_such() {
     assert!(run.stderr.contains("hint: this looks like an SMTP server"), "{run:?}");
 }
 
-/// R2033-1-a: and nothing is dialled.
+/// And nothing is dialled.
 #[test]
 fn what_cannot_be_sent_is_a_usage_error() {
+    lmtp_testkit::proves!("R2033-1-a");
     let server = Server::unix(Script::default());
     let url = server.url.as_str();
     let injection = "a@b\r\nRCPT TO:<c@d>";

@@ -114,7 +114,7 @@ pub enum AuthError {
     #[error("the server did not prove who it is")]
     ServerNotProved,
     /// The other side chose something out of the bounds that are set here, such
-    /// as how often a password is hashed.
+    /// as how often a password is hashed. A server answers 535 5.7.8.
     #[error("the other side asks for what is not accepted here")]
     Unacceptable,
     /// The other side gave up: a client with "*". A server answers 501 (RFC 4954

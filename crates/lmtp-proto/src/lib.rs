@@ -27,12 +27,14 @@ mod error;
 mod limits;
 mod lines;
 mod machine;
+pub mod proxy;
 mod queue;
 mod report;
 pub mod server;
 mod text;
 mod time;
 mod timeouts;
+pub mod trace;
 pub mod value;
 
 pub use bytes;
@@ -41,7 +43,8 @@ pub use client::{Client, Config, Event};
 pub use codec::{Leniency, ReplyReader, encode_command, encode_reply, parse_command, parse_command_with};
 pub use command_error::CommandError;
 pub use data::{
-    BareNewlines, Content, ContentClass, ContentError, ContentProblem, LineEndings, Piece, Scan, Stuffer, Unstuffer,
+    BareNewlines, Chunker, Content, ContentClass, ContentError, ContentProblem, LineEndings, Piece, Scan, Stuffer,
+    Unstuffer,
 };
 pub use error::{Error, Misuse, SyntaxError};
 pub use limits::{Limit, Limits};

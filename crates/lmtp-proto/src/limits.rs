@@ -48,6 +48,8 @@ pub struct Limits {
     /// Octets that a client may send ahead while the application thinks: 65536 by
     /// default.
     pub backlog: usize,
+    /// BDAT chunks sent whose replies are still awaited: 16 by default.
+    pub outstanding_chunks: usize,
 }
 
 impl Default for Limits {
@@ -67,6 +69,7 @@ impl Default for Limits {
             errors: 20,
             data_rate: 100,
             backlog: 65_536,
+            outstanding_chunks: 16,
         }
     }
 }

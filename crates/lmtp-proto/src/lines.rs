@@ -69,6 +69,7 @@ mod tests {
 
     #[test]
     fn only_crlf_ends_a_line() {
+        lmtp_testkit::proves!("R5321-2.3.8-a");
         assert_eq!(find(b"250 ok", 100), Ok(None));
         assert_eq!(find(b"250 ok\r", 100), Ok(None));
         assert_eq!(find(b"250 ok\r\nmore", 100), Ok(Some(6)));
@@ -80,6 +81,7 @@ mod tests {
 
     #[test]
     fn the_limit_counts_the_line_end() {
+        lmtp_testkit::proves!("R5321-4.5.3.1.5-b");
         assert_eq!(find(b"12345678\r\n", 10), Ok(Some(8)));
         assert_eq!(find(b"123456789\r\n", 10), Err(LineError::TooLong));
         assert_eq!(find(b"1234567890123", 10), Err(LineError::TooLong));

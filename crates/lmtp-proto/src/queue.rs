@@ -48,6 +48,15 @@ impl SendQueue {
         self.tail.extend_from_slice(octets);
     }
 
+    /// Appends all of another queue that has not been written; it is empty then.
+    pub(crate) fn append(&mut self, other: &mut Self) {
+        other.finish_tail();
+        other.length = 0;
+        for segment in other.segments.drain(..) {
+            self.push(segment);
+        }
+    }
+
     /// Forgets all that has not been written.
     pub fn clear(&mut self) {
         self.segments.clear();

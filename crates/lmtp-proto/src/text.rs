@@ -33,8 +33,13 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// Whether a character leaves a mark where it stands.
+pub(crate) fn is_visible(c: char) -> bool {
+    !(misleads(c) || c.is_whitespace())
+}
+
 /// C1 controls, and what reorders, breaks or fills a line without being seen.
-pub(crate) fn misleads(c: char) -> bool {
+fn misleads(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{ad}' | '\u{180e}' | '\u{200b}')

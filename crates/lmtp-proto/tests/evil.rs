@@ -2,23 +2,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use lmtp_proto::client::{Config, Pipelining};
-use lmtp_proto::{Envelope, FaultKind, ForwardPath, Outcome};
+use lmtp_proto::client::{Chunking, Config, Pipelining};
+use lmtp_proto::{Envelope, FaultKind, ForwardPath, Outcome, Report};
 use lmtp_testkit::effort::cases;
-use lmtp_testkit::evil::{Act, EvilServer, acts, converse, expected_outcomes, go_on};
+use lmtp_testkit::evil::{Act, EvilServer, acts, converse, expected_of_each, expected_outcomes, go_on};
 use lmtp_testkit::memory::{Message, Session};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-const OFFERS: [&[&str]; 2] = [&["PIPELINING", "8BITMIME", "SIZE"], &[]];
-
-fn session(recipients: usize, pipelining: bool, window: usize, message: Message) -> Session {
-    let mut config = Config::default();
-    config.pipelining = if pipelining { Pipelining::Auto } else { Pipelining::Off };
-    config.limits.pipelined_commands = window;
-    Session::new(config, envelope(recipients), message)
-}
+const OFFERS: [&[&str]; 2] = [&["PIPELINING", "8BITMIME", "SIZE", "CHUNKING"], &["CHUNKING"]];
 
 /// Two addresses for all: places count, addresses do not.
 fn envelope(recipients: usize) -> Envelope {
@@ -39,11 +32,12 @@ prop_compose! {
         any_acts in acts(recipients, false),
         pipelining in any::<bool>(),
         window in 1_usize..8,
+        chunking in any::<bool>(),
         message in message(),
         piece in prop_oneof![Just(1_usize), 1_usize..40, Just(usize::MAX)],
         write in prop_oneof![Just(1_usize), 1_usize..40, Just(usize::MAX)],
     ) -> Setting {
-        Setting { recipients, honest_acts, any_acts, pipelining, window, message, piece, write }
+        Setting { recipients, honest_acts, any_acts, pipelining, window, chunking, message, piece, write }
     }
 }
 
@@ -54,18 +48,62 @@ struct Setting {
     any_acts: Vec<Act>,
     pipelining: bool,
     window: usize,
+    chunking: bool,
     message: Message,
     piece: usize,
     write: usize,
 }
 
 impl Setting {
+    fn config(&self) -> Config {
+        let mut config = Config::default();
+        config.pipelining = if self.pipelining { Pipelining::Auto } else { Pipelining::Off };
+        config.limits.pipelined_commands = self.window;
+        config.limits.outstanding_chunks = self.window;
+        config.chunking = if self.chunking { Chunking::Always } else { Chunking::Off };
+        config
+    }
+
     /// The message of this setting, sent to a server that acts so.
     fn play(&self, acts: &[Act], message: &Message) -> (Session, EvilServer) {
         let mut server = EvilServer::new(acts.to_vec(), OFFERS[usize::from(!self.pipelining)]);
-        let mut session = session(self.recipients, self.pipelining, self.window, message.clone());
+        let mut session = Session::new(self.config(), envelope(self.recipients), message.clone());
         converse(&mut session, &mut server, (self.piece, self.write), lost_here);
         (session, server)
+    }
+}
+
+impl Setting {
+    /// Several messages, sent as fast as the client takes them.
+    fn play_all(&self, acts: &[Act], messages: &[Message], depth: usize, quits: bool) -> (Session, EvilServer) {
+        let mut server = EvilServer::new(acts.to_vec(), OFFERS[usize::from(!self.pipelining)]);
+        let mut config = self.config();
+        config.depth = depth;
+        let mut session = Session::idle(config, Message::new(""));
+        session.pending = messages.iter().map(|message| (envelope(self.recipients), message.clone())).collect();
+        session.leaves = quits;
+        converse(&mut session, &mut server, (self.piece, self.write), all_lost_here);
+        (session, server)
+    }
+}
+
+fn outcomes(session: &Session) -> Vec<Vec<Outcome>> {
+    let of = |report: &Report| report.recipients().map(|recipient| recipient.outcome()).collect();
+    session.reports.iter().map(of).collect()
+}
+
+/// The same of every message.
+fn all_lost_here(session: &Session, server: &EvilServer) {
+    for report in session.client.reports() {
+        let place = usize::try_from(report.transaction().0).unwrap();
+        let stored = server.transactions.get(place).is_some_and(|seen| seen.stored);
+        for recipient in report.recipients() {
+            match recipient.outcome() {
+                Outcome::Delivered => assert!(stored || server.babbled),
+                Outcome::Unsent => assert!(!stored, "would be unsent, and is stored"),
+                Outcome::Temporary | Outcome::Permanent | Outcome::Uncertain => {}
+            }
+        }
     }
 }
 
@@ -86,14 +124,15 @@ proptest! {
     #![proptest_config(cases(2000))]
 
     /// A server that keeps to the protocol: the outcomes are those that a naive
-    /// reading of its log gives (R2033-4.2-i, R2033-4.2-k, R2033-5-j,
-    /// R2920-3.1-d, R2920-3.1-f).
+    /// reading of its log gives.
     #[test]
     fn an_honest_server_is_understood(setting in setting()) {
+        lmtp_testkit::proves!("R2033-4-b", "R2033-4.2-h", "R2033-4.2-i", "R2033-4.2-k", "R2033-5-j");
+        lmtp_testkit::proves!("R2034-4-f", "R2920-3.1-d", "R2920-3.1-f", "R5321-4.2-b", "R5321-4.2-d");
         let (session, server) = setting.play(&setting.honest_acts, &setting.message);
         let report = session.report.as_ref().expect("a report");
         let expected = expected_outcomes(&server.log, setting.recipients);
-        let silent = if server.stored { Outcome::Uncertain } else { Outcome::Unsent };
+        let silent = if server.ended { Outcome::Uncertain } else { Outcome::Unsent };
         let expected: Vec<_> = expected.into_iter().map(|outcome| outcome.unwrap_or(silent)).collect();
         let got: Vec<_> = report.recipients().map(|recipient| recipient.outcome()).collect();
         prop_assert_eq!(&got, &expected, "log {:?}, error {:?}", server.log, session.error);
@@ -111,7 +150,8 @@ proptest! {
         let (session, server) = setting.play(&setting.any_acts, &setting.message);
         let report = session.report.as_ref().expect("a report");
         prop_assert_eq!(report.recipients().len(), setting.recipients);
-        let handed_over = session.sent.windows(5).any(|octets| octets == b"\r\n.\r\n");
+        let ends = |octets: &[u8]| octets == b"\r\n.\r\n" || octets == b"LAST\r";
+        let handed_over = session.sent.windows(5).any(ends);
         for recipient in report.recipients() {
             match recipient.outcome() {
                 Outcome::Delivered => {
@@ -133,6 +173,7 @@ proptest! {
     /// came to: its answers are its own (invariants 11, 33).
     #[test]
     fn the_second_message_has_answers_of_its_own(setting in setting(), second in acts(5, true)) {
+        lmtp_testkit::proves!("R2033-4.2-n");
         let (mut session, mut server) = setting.play(&setting.honest_acts, &setting.message);
         let alive = session.client.is_ready() && !server.closed;
         server.start_over(second);
@@ -143,7 +184,7 @@ proptest! {
         let report = session.report.as_ref().expect("a report");
         let got: Vec<_> = report.recipients().map(|recipient| recipient.outcome()).collect();
         if alive && server.log.first().is_none_or(|(to, code)| to != "RSET" || code.is_some_and(|code| code / 100 == 2)) {
-            let silent = if server.stored { Outcome::Uncertain } else { Outcome::Unsent };
+            let silent = if server.ended { Outcome::Uncertain } else { Outcome::Unsent };
             let log: Vec<_> = server.log.iter().filter(|(to, _)| to != "RSET").cloned().collect();
             let expected: Vec<_> =
                 expected_outcomes(&log, setting.recipients).into_iter().map(|outcome| outcome.unwrap_or(silent)).collect();
@@ -151,6 +192,53 @@ proptest! {
         } else {
             prop_assert!(got.iter().all(|outcome| *outcome == Outcome::Unsent), "{:?} {:?}", got, server.log);
         }
+    }
+
+    /// Messages behind one another, each begun while the answers to the one
+    /// before are open: to an honest server each has the answers that a naive
+    /// reading of the server's log gives, whatever became of the others.
+    #[test]
+    fn messages_behind_one_another_have_answers_of_their_own(
+        setting in setting(),
+        honest_acts in acts(8, true),
+        messages in prop::collection::vec(message(), 1..5),
+        depth in 1_usize..4,
+        quits in any::<bool>(),
+    ) {
+        let (session, server) = setting.play_all(&honest_acts, &messages, depth, quits);
+        let expected = expected_of_each(&server.transactions, messages.len(), setting.recipients);
+        prop_assert_eq!(outcomes(&session), expected, "{:?}, error {:?}", server.transactions, session.error);
+        let stored: Vec<_> = server.transactions.iter().zip(&messages).filter(|(seen, _)| seen.stored).map(|(_, message)| &message.octets).collect();
+        prop_assert_eq!(server.messages.iter().collect::<Vec<_>>(), stored);
+    }
+
+    /// The same to a server that does anything: nothing is told to be delivered
+    /// or unsent that is not, and what was not ended is never uncertain.
+    #[test]
+    fn an_evil_server_cannot_make_us_lie_about_any_of_them(
+        setting in setting(),
+        any_acts in acts(8, false),
+        messages in prop::collection::vec(message(), 1..5),
+        depth in 1_usize..4,
+        quits in any::<bool>(),
+    ) {
+        let (session, server) = setting.play_all(&any_acts, &messages, depth, quits);
+        let got = outcomes(&session);
+        prop_assert_eq!(got.len(), messages.len());
+        for (place, outcomes) in got.iter().enumerate() {
+            prop_assert_eq!(outcomes.len(), setting.recipients);
+            let stored = server.transactions.get(place).is_some_and(|seen| seen.stored);
+            for outcome in outcomes {
+                match outcome {
+                    Outcome::Delivered => prop_assert!(stored || server.babbled),
+                    Outcome::Unsent => prop_assert!(!stored),
+                    Outcome::Uncertain => prop_assert!(session.error.is_some()),
+                    Outcome::Temporary | Outcome::Permanent => {}
+                }
+            }
+        }
+        // Only the one whose end was on its way can be uncertain.
+        prop_assert!(got.iter().filter(|outcomes| outcomes.contains(&Outcome::Uncertain)).count() <= 1);
     }
 
     /// A message that cannot be read to its end is stored by nobody, wherever it
@@ -169,7 +257,8 @@ proptest! {
     /// So is one that holds what must not be sent, wherever it stands.
     #[test]
     fn forbidden_octets_are_never_stored(setting in setting(), place in 0_usize..40, bad in prop_oneof![Just("\r"), Just("\n"), Just("\0"), Just("\u{e9}")]) {
-        let mut message = setting.message;
+        lmtp_testkit::proves!("R5321-2.3.8-b", "R5321-2.4-c", "R6152-3-b", "SMUG-practice-c");
+        let mut message = setting.message.clone();
         let mut place = place.min(message.octets.len());
         // Not between CR and LF, where an LF or CR more would make other pairs.
         if place > 0 && message.octets[place - 1] == b'\r' {
@@ -177,8 +266,8 @@ proptest! {
         }
         message.octets.splice(place..place, bad.bytes());
         // Nobody offers 8BITMIME here.
-        let mut server = EvilServer::new(Vec::new(), if setting.pipelining { &["PIPELINING"] } else { &[] });
-        let mut session = session(setting.recipients, setting.pipelining, setting.window, message);
+        let mut server = EvilServer::new(Vec::new(), if setting.pipelining { &["PIPELINING", "CHUNKING"] } else { &["CHUNKING"] });
+        let mut session = Session::new(setting.config(), envelope(setting.recipients), message);
         converse(&mut session, &mut server, (setting.piece, setting.write), lost_here);
         prop_assert!(!server.stored);
         let report = session.report.expect("a report");

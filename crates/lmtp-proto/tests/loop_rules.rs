@@ -87,6 +87,7 @@ fn rule_2_a_new_driver_goes_on_where_the_old_one_was_dropped() {
 /// unless the session is idle.
 #[test]
 fn rule_3_every_wait_has_a_deadline() {
+    lmtp_testkit::proves!("R5321-4.5.3.2-a");
     let mut session = session("Hello\r\n");
     let mut phases = Vec::new();
     let said = [&b"220 mx\r\n"[..], LHLO_OK, b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 done\r\n"];
@@ -144,7 +145,9 @@ fn rule_3_trickling_gains_no_time() {
 /// Rule 3: each block of content has its time, and each final reply.
 #[test]
 fn rule_3_each_unit_has_its_time() {
+    lmtp_testkit::proves!("R5321-4.5.3.2-a", "R5321-4.5.3.2.6-a", "R2033-5-i");
     let timeouts = Timeouts::default();
+    assert!(timeouts.final_reply >= Duration::from_secs(600));
     let mut client = Client::new(Config::default());
     client.deliver(envelope(2), Content::UNKNOWN).unwrap();
     let mut now = Instant::ORIGIN;
@@ -194,6 +197,7 @@ fn rule_3_each_unit_has_its_time() {
 /// the stream: the 421 explains it.
 #[test]
 fn rule_4_the_last_words_are_heard() {
+    lmtp_testkit::proves!("R5321-4.3.2-c");
     let mut session = amid_content("Hello\r\n");
     session.settle();
     session.hear(b"421 4.3.2 shutting down\r\n");
@@ -231,7 +235,9 @@ fn rule_5_an_error_is_final() {
 /// A call at the wrong moment changes nothing.
 #[test]
 fn misuse_changes_nothing() {
-    let mut session = session("Hello\r\n");
+    let mut config = Config::default();
+    config.depth = 1;
+    let mut session = Session::new(config, envelope(1), Message::new("Hello\r\n"));
     assert_eq!(session.client.body(Bytes::new()), Err(Misuse::NoBodyWanted));
     assert_eq!(session.client.end(), Err(Misuse::NoBodyWanted));
     assert_eq!(session.client.fail_body(), Err(Misuse::NoBodyWanted));
@@ -249,6 +255,75 @@ fn misuse_changes_nothing() {
     assert_eq!(session.client.quit(), Err(Misuse::Busy));
 }
 
+/// As many as were allowed, and no more; reports are taken in order.
+#[test]
+fn messages_are_taken_up_to_the_depth() {
+    let mut session = Session::idle(Config::default(), Message::new("Hi\r\n"));
+    assert!(session.client.has_room());
+    session.deliver(envelope(1));
+    assert!(session.client.has_room() && !session.client.is_ready());
+    session.deliver(envelope(1));
+    assert!(!session.client.has_room());
+    assert_eq!(session.client.deliver(envelope(1), Content::UNKNOWN), Err(Misuse::Busy));
+    assert_eq!(session.client.reports().count(), 2);
+    for said in [&b"220 mx\r\n"[..], LHLO_OK, b"250 ok\r\n250 ok\r\n354 go\r\n"] {
+        session.run();
+        session.hear(said);
+    }
+    assert_eq!(session.client.quit(), Err(Misuse::Busy));
+    session.run();
+    // The second stands at MAIL, whatever the first one waits for.
+    let phases: Vec<_> = session.client.reports().map(|report| report.recipients().next().unwrap().phase()).collect();
+    assert_eq!(phases, [Phase::Final, Phase::Mail]);
+    session.hear(b"250 ok\r\n");
+    session.run();
+    assert!(session.client.has_room() && !session.client.is_ready());
+    session.hear(b"250 ok\r\n250 ok\r\n354 go\r\n");
+    session.run();
+    session.hear(b"250 ok\r\n");
+    session.run();
+    assert_eq!(session.reports.len(), 2);
+    assert!(session.reports.iter().all(lmtp_proto::Report::all_delivered));
+    assert!(session.client.is_ready());
+}
+
+/// The window counts commands and octets of both transactions, and no content.
+#[test]
+fn the_window_holds_across_messages() {
+    let mut config = Config::default();
+    (config.limits.pipelined_commands, config.limits.pipelined_octets) = (4, 100);
+    let mut session = Session::new(config, envelope(2), Message::new("x".repeat(1000)));
+    greet(&mut session);
+    session.deliver(envelope(2));
+    session.run();
+    session.hear(b"250 ok\r\n250 ok\r\n250 ok\r\n");
+    session.run();
+    session.hear(b"354 go\r\n");
+    session.run();
+    // Two final replies are due, so two commands may leave.
+    let sent = String::from_utf8(session.sent.clone()).unwrap();
+    let (_, behind) = sent.split_once("\r\n.\r\n").unwrap();
+    assert_eq!(behind, "MAIL FROM:<ann@example.org>\r\nRCPT TO:<user0@example.org>\r\n");
+    session.hear(b"250 ok\r\n");
+    session.run();
+    assert!(session.sent.ends_with(b"RCPT TO:<user1@example.org>\r\n"));
+}
+
+/// Another message's content is no fault of those behind it.
+#[test]
+fn a_failed_body_is_its_own_message_s_fault() {
+    let message = Message { fails_at: Some(2), ..Message::new("Hi\r\n") };
+    let mut session = Session::new(Config::default(), envelope(1), message);
+    session.deliver(envelope(1));
+    for said in [&b"220 mx\r\n"[..], LHLO_OK, b"250 ok\r\n250 ok\r\n354 go\r\n"] {
+        session.run();
+        session.hear(said);
+    }
+    session.run();
+    let kinds: Vec<_> = session.reports.iter().map(|report| report.error().unwrap().kind().name()).collect();
+    assert_eq!(kinds, ["body", "closed"]);
+}
+
 #[test]
 fn nothing_follows_quit() {
     let mut session = Session::idle(Config::default(), Message::new(""));
@@ -257,6 +332,7 @@ fn nothing_follows_quit() {
     session.client.quit().unwrap();
     assert_eq!(session.client.quit(), Err(Misuse::Over));
     assert_eq!(session.client.deliver(envelope(1), Content::UNKNOWN), Err(Misuse::Over));
+    assert!(!session.client.has_room() && !session.client.is_ready());
 }
 
 /// The end of the body and the dot leave in one piece, however the body came.
@@ -286,6 +362,7 @@ fn the_end_leaves_with_the_last_of_the_body() {
 /// The window keeps a million recipients from filling both directions.
 #[test]
 fn a_group_is_never_longer_than_the_window() {
+    lmtp_testkit::proves!("R2920-3.1-h");
     let mut session = Session::new(Config::default(), envelope(10_000), Message::new(""));
     greet(&mut session);
     session.run();
@@ -362,6 +439,7 @@ fn a_report_can_be_asked_for_at_any_moment() {
 /// The 421 is in the error, whatever came of it.
 #[test]
 fn a_421_explains_the_end() {
+    lmtp_testkit::proves!("R5321-4.3.2-c");
     for end in ["close", "time out"] {
         let mut session = Session::new(Config::default(), envelope(2), Message::new("Hi\r\n"));
         for said in [&b"220 mx\r\n"[..], LHLO_OK, b"250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n", b"421 4.3.2 bye\r\n"] {
@@ -383,6 +461,7 @@ fn a_421_explains_the_end() {
 /// The window counts octets as well as commands.
 #[test]
 fn the_window_counts_octets() {
+    lmtp_testkit::proves!("R2920-3.1-h");
     let mut config = Config::default();
     config.limits.pipelined_octets = 100;
     let mut session = Session::new(config, envelope(50), Message::new(""));
@@ -473,6 +552,7 @@ fn a_report_is_taken_before_the_next_message() {
 /// A server cannot fill the memory with its answers.
 #[test]
 fn answers_are_bounded() {
+    lmtp_testkit::proves!("R5321-4.5.3.1.5-b");
     let mut config = Config::default();
     config.limits.answers = 10;
     config.limits.reply_size = 200;

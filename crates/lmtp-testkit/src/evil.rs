@@ -121,12 +121,18 @@ pub struct EvilServer {
     buffer: Vec<u8>,
     /// Whether what comes is content.
     in_content: bool,
+    /// The chunk that comes: octets left of it, and whether it is the last.
+    chunk: Option<(usize, bool)>,
+    /// Whether a chunk of this transaction was refused.
+    chunk_refused: bool,
     /// Recipients that got 2yz in this transaction.
     accepted: usize,
     /// The messages whose end was seen, unstuffed.
     pub messages: Vec<Vec<u8>>,
-    /// Whether the end of the last message was seen.
+    /// Whether the last message was taken whole.
     pub stored: bool,
+    /// Whether its end was seen, taken or not.
+    pub ended: bool,
     content: Vec<u8>,
     /// Whether it said something that answers nothing. What a client makes of
     /// its answers from there on is anybody's guess.
@@ -134,7 +140,23 @@ pub struct EvilServer {
     /// Whether it has hung up.
     pub closed: bool,
     /// What was answered with what; `None` where it was not one reply.
-    pub log: Vec<(String, Option<u16>)>,
+    pub log: Log,
+    /// What it saw of each transaction.
+    pub transactions: Vec<Seen>,
+}
+
+/// What was answered with what; `None` where it was not one reply.
+pub type Log = Vec<(String, Option<u16>)>;
+
+/// What a server saw of one transaction: all from its MAIL to the next.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// What was answered with what.
+    pub log: Log,
+    /// Whether the message was taken whole.
+    pub stored: bool,
+    /// Whether the end of a message for somebody was seen, taken or not.
+    pub ended: bool,
 }
 
 impl EvilServer {
@@ -145,13 +167,17 @@ impl EvilServer {
             capabilities,
             buffer: Vec::new(),
             in_content: false,
+            chunk: None,
+            chunk_refused: false,
             accepted: 0,
             messages: Vec::new(),
             stored: false,
+            ended: false,
             content: Vec::new(),
             babbled: false,
             closed: false,
             log: Vec::new(),
+            transactions: Vec::new(),
         }
     }
 
@@ -159,7 +185,7 @@ impl EvilServer {
     pub fn start_over(&mut self, acts: Vec<Act>) {
         self.acts = acts.into();
         self.log.clear();
-        self.stored = false;
+        (self.stored, self.ended) = (false, false);
     }
 
     /// What it says when somebody connects.
@@ -173,22 +199,28 @@ impl EvilServer {
     pub fn hear(&mut self, octets: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         self.buffer.extend_from_slice(octets);
-        while let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\r\n") {
-            if self.closed {
-                break;
+        loop {
+            if let Some((left, last)) = self.chunk.take() {
+                let taken: Vec<u8> = self.buffer.drain(..left.min(self.buffer.len())).collect();
+                self.content.extend_from_slice(&taken);
+                if taken.len() < left {
+                    self.chunk = Some((left - taken.len(), last));
+                    break;
+                }
+                self.end_chunk(last, &mut out);
+                continue;
             }
+            let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\r\n") else { break };
             let line: Vec<u8> = self.buffer.drain(..end + 2).collect();
             let line = &line[..end];
+            // Who has hung up hears nothing, but chunks may be on their way.
+            if self.closed && !line.starts_with(b"BDAT") {
+                continue;
+            }
             if self.in_content {
                 if line == b"." {
                     self.in_content = false;
-                    let message = std::mem::take(&mut self.content);
-                    // A lone dot is a message for nobody.
-                    self.stored = self.accepted > 0;
-                    self.messages.extend(self.stored.then_some(message));
-                    for index in 0..std::mem::take(&mut self.accepted) {
-                        self.answer(&format!("final {index}"), 250, "2.0.0 stored", &mut out);
-                    }
+                    self.end_message(&mut out);
                 } else {
                     self.content.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
                     self.content.extend_from_slice(b"\r\n");
@@ -196,6 +228,16 @@ impl EvilServer {
                 continue;
             }
             let verb = String::from_utf8_lossy(line.get(..4).unwrap_or(line)).into_owned();
+            if verb == "BDAT" {
+                let line = String::from_utf8_lossy(line);
+                let mut words = line.split(' ').skip(1);
+                let size = words.next().and_then(|size| size.parse().ok()).expect("a size");
+                self.chunk = Some((size, words.next() == Some("LAST")));
+                continue;
+            }
+            if verb == "MAIL" {
+                self.transactions.push(Seen::default());
+            }
             let code = match verb.as_str() {
                 "LHLO" => self.answer(&verb, 250, &self.offers(), &mut out),
                 "DATA" => self.answer(&verb, 354, "go on", &mut out),
@@ -203,13 +245,56 @@ impl EvilServer {
                 _ => self.answer(&verb, 250, "2.0.0 ok", &mut out),
             };
             match (verb.as_str(), code) {
-                ("MAIL" | "RSET", _) => (self.accepted, self.stored) = (0, false),
+                ("MAIL" | "RSET", _) => {
+                    (self.accepted, self.stored, self.ended, self.chunk_refused) = (0, false, false, false);
+                    self.content.clear();
+                }
                 ("RCPT", Some(200..300)) => self.accepted += 1,
                 ("DATA", Some(300..400)) => self.in_content = true,
                 _ => {}
             }
         }
         out
+    }
+
+    /// The end of a message, with an answer for each accepted recipient.
+    fn end_message(&mut self, out: &mut Vec<u8>) {
+        self.see_end();
+        let message = std::mem::take(&mut self.content);
+        // A lone dot is a message for nobody.
+        self.stored = self.accepted > 0;
+        self.messages.extend(self.stored.then_some(message));
+        if let Some(seen) = self.transactions.last_mut() {
+            seen.stored = self.stored;
+        }
+        for index in 0..std::mem::take(&mut self.accepted) {
+            self.answer(&format!("final {index}"), 250, "2.0.0 stored", out);
+        }
+    }
+
+    fn see_end(&mut self) {
+        self.ended = self.accepted > 0;
+        if let Some(seen) = self.transactions.last_mut() {
+            seen.ended = self.ended;
+        }
+    }
+
+    /// The end of a chunk: the last one ends the message, if none was refused.
+    fn end_chunk(&mut self, last: bool, out: &mut Vec<u8>) {
+        if last {
+            self.see_end();
+        }
+        if self.closed {
+            return;
+        }
+        if last && !self.chunk_refused {
+            return self.end_message(out);
+        }
+        let code = match self.chunk_refused {
+            true => self.answer("chunk", 503, "5.5.1 a chunk was refused", out),
+            false => self.answer("chunk", 250, "2.0.0 so far", out),
+        };
+        self.chunk_refused |= !matches!(code, Some(200..300));
     }
 
     fn offers(&self) -> String {
@@ -250,6 +335,9 @@ impl EvilServer {
         }
         let code = said.map(|said| said.code);
         self.log.push((to.into(), code));
+        if let Some(seen) = self.transactions.last_mut() {
+            seen.log.push((to.into(), code));
+        }
         code
     }
 }
@@ -312,12 +400,33 @@ pub fn go_on(
 /// the plainest words. `None`: *uncertain* if the server saw the end of the
 /// message, else *unsent*.
 pub fn expected_outcomes(log: &[(String, Option<u16>)], recipients: usize) -> Vec<Option<Outcome>> {
+    follow(log, recipients).0
+}
+
+/// The same for several messages in a row, each with what a server saw of it: no
+/// answer counts behind one that is none.
+pub fn expected_of_each(seen: &[Seen], messages: usize, recipients: usize) -> Vec<Vec<Outcome>> {
+    let mut understood = true;
+    let mut seen = seen.iter();
+    let outcomes = (0..messages).map(|_| {
+        let Some(seen) = seen.next().filter(|_| understood) else { return vec![Outcome::Unsent; recipients] };
+        let (outcomes, goes_on) = follow(&seen.log, recipients);
+        understood = goes_on;
+        let silent = if seen.ended { Outcome::Uncertain } else { Outcome::Unsent };
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or(silent)).collect()
+    });
+    outcomes.collect()
+}
+
+/// Outcomes, and whether every reply could be the answer to its command.
+fn follow(log: &[(String, Option<u16>)], recipients: usize) -> (Vec<Option<Outcome>>, bool) {
     let mut outcomes = vec![None; recipients];
     let mut accepted = Vec::new();
     let mut next_rcpt = 0;
-    let mut mail_refused = false;
+    let (mut mail_refused, mut chunk_refused) = (false, false);
     for (to, code) in log {
-        let Some(code) = code else { break };
+        // What comes behind a refused chunk is not looked at.
+        let Some(code) = code.filter(|_| !chunk_refused || to == "RSET") else { return (outcomes, false) };
         let refusal = match code / 100 {
             4 => Some(Outcome::Temporary),
             5 => Some(Outcome::Permanent),
@@ -339,7 +448,7 @@ pub fn expected_outcomes(log: &[(String, Option<u16>)], recipients: usize) -> Ve
                 }
                 next_rcpt += 1;
             }
-            ("DATA", 3, _) => {}
+            ("DATA", 3, _) | ("chunk", 2, _) => {}
             ("DATA", _, Some(refusal)) => {
                 if !mail_refused {
                     for &place in &accepted {
@@ -347,13 +456,19 @@ pub fn expected_outcomes(log: &[(String, Option<u16>)], recipients: usize) -> Ve
                     }
                 }
             }
+            ("chunk", _, Some(refusal)) => {
+                chunk_refused = true;
+                for &place in &accepted {
+                    outcomes[place] = Some(refusal);
+                }
+            }
             (last, class, refusal) if last.starts_with("final") && (class == 2 || refusal.is_some()) => {
                 let place = accepted[last["final ".len()..].parse::<usize>().expect("a number")];
                 outcomes[place] = Some(refusal.unwrap_or(Outcome::Delivered));
             }
-            ("QUIT", ..) => {}
-            _ => break, // nothing that follows a wrong answer counts
+            ("RSET", 2, _) | ("QUIT", ..) => {}
+            _ => return (outcomes, false), // nothing that follows a wrong answer counts
         }
     }
-    outcomes
+    (outcomes, true)
 }

@@ -5,15 +5,19 @@
 
 #![allow(clippy::missing_panics_doc)]
 
+mod book;
 pub mod conversation;
+pub mod counted;
 pub mod effort;
 pub mod evil;
 pub mod fuzz;
 pub mod memory;
 pub mod model;
+pub mod proof;
 pub mod served;
 pub mod socket;
 pub mod transcript;
+pub mod values;
 
 /// The Rust of the project's first page compiles.
 #[cfg(doctest)]

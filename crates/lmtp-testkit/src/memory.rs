@@ -1,11 +1,14 @@
 //! A client machine in memory, on virtual time.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use lmtp_proto::client::{Client, Config, Event};
-use lmtp_proto::{Content, Envelope, Error, Instant, Machine, Output, Report};
+use lmtp_proto::{Content, Envelope, Error, Instant, Machine, Misuse, Output, Report, TransactionId};
+
+use crate::counted::Counted;
 
 /// Where the content of a message comes from.
 #[derive(Debug, Clone)]
@@ -27,25 +30,32 @@ impl Message {
     }
 }
 
-/// A client machine, the message it sends, and all that came of it.
+/// A client machine, the messages it sends, and all that came of them.
 #[derive(Debug)]
 pub struct Session {
     /// The machine.
-    pub client: Client,
+    pub client: Counted<Client>,
     /// What it was told to send.
     pub message: Message,
+    /// Messages to be delivered as soon as the client takes them.
+    pub pending: VecDeque<(Envelope, Message)>,
+    /// Whether to say QUIT as soon as the client takes it.
+    pub leaves: bool,
     /// Every event, except for the wishes for content.
     pub events: Vec<Event>,
     /// Every octet it wrote.
     pub sent: Vec<u8>,
     /// The error that ended it.
     pub error: Option<Error>,
-    /// The report, once it is complete.
+    /// The report of the last message, once it is complete.
     pub report: Option<Report>,
+    /// Every report, in the order in which they came.
+    pub reports: Vec<Report>,
     now: Instant,
-    given: usize,
-    /// Content is wanted; it is given when the client gets to write.
-    wanted: bool,
+    /// The messages that were delivered, and how much of each was given.
+    outgoing: Vec<(TransactionId, Message, usize)>,
+    /// Content is wanted of this one; it is given when the client gets to write.
+    wanted: Option<TransactionId>,
 }
 
 /// What a session waits for.
@@ -70,49 +80,83 @@ impl Session {
     /// A session without a message to deliver.
     pub fn idle(config: Config, message: Message) -> Self {
         Self {
-            client: Client::new(config),
+            client: Counted::new(Client::new(config)),
             message,
+            pending: VecDeque::new(),
+            leaves: false,
             events: Vec::new(),
             sent: Vec::new(),
             error: None,
             report: None,
+            reports: Vec::new(),
             now: Instant::ORIGIN,
-            given: 0,
-            wanted: false,
+            outgoing: Vec::new(),
+            wanted: None,
         }
     }
 
     /// Delivers the message, again if need be.
     pub fn deliver(&mut self, envelope: Envelope) {
-        self.given = 0;
-        self.client.deliver(envelope, self.message.content).expect("no message is under way");
-        self.report = self.client.take_report();
+        let message = self.message.clone();
+        self.try_deliver(envelope, message).expect("no message is under way");
+    }
+
+    /// Delivers a message, if the client takes it.
+    pub fn try_deliver(&mut self, envelope: Envelope, message: Message) -> Result<TransactionId, Misuse> {
+        let id = self.client.act().deliver(envelope, message.content)?;
+        self.outgoing.push((id, message, 0));
+        self.report = None;
+        self.take_reports();
+        Ok(id)
+    }
+
+    fn take_reports(&mut self) {
+        while let Some(report) = self.client.take_report() {
+            self.reports.push(report.clone());
+            self.report = Some(report);
+        }
+    }
+
+    /// Asks for what is to be asked for as soon as that is possible.
+    fn ask(&mut self, over: bool) {
+        while !self.pending.is_empty() && (self.client.has_room() || over) {
+            let (envelope, message) = self.pending.pop_front().expect("one is there");
+            self.try_deliver(envelope, message).expect("a client with room, or one that is over, takes a message");
+        }
+        if self.leaves && self.pending.is_empty() {
+            self.leaves = self.client.act().quit() == Err(Misuse::Busy);
+        }
     }
 
     /// Runs until it waits for something, without writing or giving content.
     pub fn settle(&mut self) -> Waiting {
-        if self.wanted {
+        // Asked once more than it must be, if nothing has happened since.
+        self.client.act();
+        if self.wanted.is_some() {
             return Waiting::ToSend;
         }
         loop {
+            self.ask(false);
             let output = match self.client.poll_output(self.now) {
                 Ok(output) => output,
                 Err(error) => {
                     assert_eq!(self.client.poll_output(self.now), Err(error.clone()), "an error is final and repeats");
                     self.error = Some(error);
-                    self.report = self.report.take().or_else(|| self.client.take_report());
+                    self.take_reports();
+                    self.ask(true);
                     return Waiting::Over;
                 }
             };
             match output {
-                Output::Event(Event::BodyWanted(_)) => {
-                    self.wanted = true;
+                Output::Event(Event::BodyWanted(id)) => {
+                    self.wanted = Some(id);
                     return Waiting::ToSend;
                 }
                 Output::Event(event) => {
                     if let Event::Done(id) = event {
                         let report = self.client.take_report().expect("a report is there when it is done");
                         assert_eq!(report.transaction(), id);
+                        self.reports.push(report.clone());
                         self.report = Some(report);
                     }
                     self.events.push(event);
@@ -124,22 +168,25 @@ impl Session {
                 }
                 Output::Receive => return Waiting::ToReceive,
                 Output::StartTls => panic!("nobody asked for TLS"),
-                Output::Closed => return Waiting::Over,
                 Output::Wait => panic!("a client always has room"),
+                Output::Closed => {
+                    self.ask(true);
+                    return Waiting::Over;
+                }
             }
         }
     }
 
     /// Whether it waits to be given content, not to write.
     pub fn wants_content(&self) -> bool {
-        self.wanted
+        self.wanted.is_some()
     }
 
     /// Takes one step of a session that waits to send: gives content, or writes
     /// at most `limit` octets.
     pub fn step(&mut self, limit: usize) {
-        if std::mem::take(&mut self.wanted) {
-            return self.give();
+        if let Some(id) = self.wanted.take() {
+            return self.give(id);
         }
         let queue = self.client.transmit();
         let count = queue.chunk().len().min(limit);
@@ -148,18 +195,19 @@ impl Session {
         queue.advance(count);
     }
 
-    fn give(&mut self) {
-        let Message { octets, chunk, fails_at, .. } = &self.message;
+    fn give(&mut self, id: TransactionId) {
+        let (_, Message { octets, chunk, fails_at, .. }, given) =
+            self.outgoing.iter_mut().find(|(known, ..)| *known == id).expect("content is asked for what was delivered");
         let until = fails_at.unwrap_or(octets.len());
-        let end = until.min(self.given.saturating_add((*chunk).max(1)));
-        let client = &mut self.client;
-        let given = match (self.given < end, fails_at) {
-            (true, _) => client.body(Bytes::copy_from_slice(&octets[self.given..end])),
+        let end = until.min(given.saturating_add((*chunk).max(1)));
+        let client = self.client.act();
+        let taken = match (*given < end, fails_at) {
+            (true, _) => client.body(Bytes::copy_from_slice(&octets[*given..end])),
             (false, Some(_)) => client.fail_body(),
             (false, None) => client.end(),
         };
-        self.given = end;
-        given.expect("content was wanted");
+        *given = end;
+        taken.expect("content was wanted");
     }
 
     /// Runs until it waits to read, or is over.
@@ -202,6 +250,12 @@ impl Session {
     /// for each recipient, then the error.
     pub fn results(&self) -> Vec<String> {
         self.report.as_ref().map(results).unwrap_or_default()
+    }
+
+    /// The same of every report, each behind a line `message N`.
+    pub fn all_results(&self) -> Vec<String> {
+        let each = self.reports.iter().map(|report| (format!("message {}", report.transaction().0), results(report)));
+        each.flat_map(|(name, lines)| std::iter::once(name).chain(lines)).collect()
     }
 }
 

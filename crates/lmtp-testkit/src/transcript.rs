@@ -17,24 +17,28 @@
 //! = bob@example.org delivered final 250 2.0.0
 //! ```
 //!
-//! Head, one a line: `from`, `to` (repeated), `message` (with `\r`, `\n`, `\\`
-//! and `\xHH`), `set` with one of `no-pipelining`, `convert`, `send-8bit`,
-//! `exact` (the client is told size and class), `chunk N`, `body-fails-at N`.
+//! Head, one a line: `from`, `to` (repeated), `proves` (ids of rules with commas,
+//! see [`proof`](crate::proof)), `message` (with `\r`, `\n`, `\\` and `\xHH`),
+//! `set` with one of `no-pipelining`, `convert`, `send-8bit`,
+//! `exact` (the client is told size and class), `binary`, `chunking` (always),
+//! `no-chunking`, `chunks N` (outstanding), `depth N`, `window N`, `chunk N`, `body-fails-at N`.
 //!
 //! Conversation: `C:` and `S:` lines; `S~` octets with escapes and no line end;
 //! `-- close` and `-- timeout` for the server's side; `-- deliver` and `-- quit`
 //! for the client's. At the end `=` lines, exactly those of
-//! [`results`](crate::memory::results), or `= nothing`. Lines with `#` are
+//! [`results`](crate::memory::results), or `= nothing`; of several messages the
+//! last one's, or all of them, each behind `= message N`. Lines with `#` are
 //! comments.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lmtp_proto::client::{Config, EightBit, Event, Pipelining};
-use lmtp_proto::{Content, Envelope, ForwardPath, LineEndings, ReversePath};
+use lmtp_proto::client::{Chunking, Config, EightBit, Event, Pipelining};
+use lmtp_proto::{Content, ContentClass, Envelope, ForwardPath, LineEndings, ReversePath};
 
 use crate::memory::{Message, Session, Waiting};
 use crate::model::stuffed;
+use crate::proof::Proof;
 
 /// A conversation.
 #[derive(Debug, Clone)]
@@ -51,6 +55,8 @@ pub struct Transcript {
     pub turns: Vec<Turn>,
     /// What comes of it.
     pub results: Vec<String>,
+    /// The rules that it proves.
+    pub proves: Vec<String>,
 }
 
 /// One turn of a conversation.
@@ -92,6 +98,21 @@ pub fn all() -> Vec<Transcript> {
     files.iter().map(|file| Transcript::read(file)).collect()
 }
 
+/// The transcripts in a Markdown text: its blocks that are fenced as `lmtp`, named
+/// after the text and the line where they begin.
+pub fn in_markdown(name: &str, text: &str) -> Vec<Transcript> {
+    let mut transcripts = Vec::new();
+    let mut lines = (1..).zip(text.lines());
+    while let Some((number, line)) = lines.next() {
+        let Some(language) = line.trim_start().strip_prefix("```") else { continue };
+        let block: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
+        if language.trim() == "lmtp" {
+            transcripts.push(Transcript::parse(&format!("{name}:{number}"), &block.join("\n")));
+        }
+    }
+    transcripts
+}
+
 impl Transcript {
     /// Reads a file.
     pub fn read(file: &Path) -> Self {
@@ -105,27 +126,37 @@ impl Transcript {
         let (head, rest) = text.split_once("\n\n").unwrap_or_else(|| panic!("{name}: no empty line after the head"));
         let mut config = Config::default();
         config.transcript = true;
-        let (mut from, mut to, mut message, mut exact) = (None, Vec::new(), Message::new(""), false);
+        let mut proves = Vec::new();
+        let (mut from, mut to, mut message) = (None, Vec::new(), Message::new(""));
+        let (mut exact, mut binary) = (false, false);
         for line in head.lines().filter(|line| !line.starts_with('#')) {
             let (key, value) = line.split_once(':').unwrap_or_else(|| panic!("{name}: {line:?} has no colon"));
             match (key, value.trim()) {
                 ("from", address) => from = Some(address.parse::<ReversePath>().expect("a sender")),
                 ("to", address) => to.push(address.parse::<ForwardPath>().expect("a recipient")),
+                ("proves", ids) => proves.extend(ids.split(',').map(|id| id.trim().to_owned())),
                 ("message", text) => message.octets = unescaped(text),
                 ("set", "no-pipelining") => config.pipelining = Pipelining::Off,
                 ("set", "convert") => config.line_endings = LineEndings::Convert,
                 ("set", "send-8bit") => config.eight_bit = EightBit::Send,
                 ("set", "exact") => exact = true,
+                ("set", "binary") => binary = true,
+                ("set", "chunking") => config.chunking = Chunking::Always,
+                ("set", "no-chunking") => config.chunking = Chunking::Off,
                 ("set", option) => match option.split_once(' ') {
                     Some(("chunk", size)) => message.chunk = size.parse().expect("a number"),
                     Some(("body-fails-at", place)) => message.fails_at = Some(place.parse().expect("a number")),
+                    Some(("depth", depth)) => config.depth = depth.parse().expect("a number"),
+                    Some(("chunks", count)) => config.limits.outstanding_chunks = count.parse().expect("a number"),
                     Some(("window", size)) => config.limits.pipelined_commands = size.parse().expect("a number"),
                     _ => panic!("{name}: no option {option:?}"),
                 },
                 _ => panic!("{name}: no head {key:?}"),
             }
         }
-        if exact {
+        if binary {
+            message.content = Content { size: None, class: Some(ContentClass::Binary) };
+        } else if exact {
             message.content = Content::of(&message.octets, config.line_endings).expect("a message that can be sent");
         }
         let envelope = Envelope::new(from.expect("a sender"), to).expect("a recipient");
@@ -150,7 +181,7 @@ impl Transcript {
                 _ => panic!("{name}: what is {line:?}?"),
             }
         }
-        Self { name: name.into(), config, envelope, message, turns, results }
+        Self { name: name.into(), config, envelope, message, turns, results, proves }
     }
 
     /// How many octets the server says.
@@ -194,7 +225,9 @@ impl Transcript {
         }
         session.run();
         self.compare(&session, &expected, cut);
-        assert_eq!(session.results(), self.results, "{}: results, {cut:?}", self.name);
+        let all = self.results.first().is_some_and(|line| line.starts_with("message "));
+        let results = if all { session.all_results() } else { session.results() };
+        assert_eq!(results, self.results, "{}: results, {cut:?}", self.name);
         session
     }
 
@@ -210,8 +243,10 @@ impl Transcript {
         );
     }
 
-    /// Checks that it goes the same way however the server's octets are cut.
+    /// Checks that it goes the same way however the server's octets are cut; so
+    /// it proves what it says that it proves.
     pub fn play_with_every_cut(&self) {
+        let _proof = Proof::named(&self.proves, env!("CARGO_PKG_NAME"), &format!("transcript {}", self.name));
         let whole = self.play(Cut::Whole);
         let cuts = (0..=self.server_octets()).map(Cut::At).chain([Cut::Octets]);
         for cut in cuts {

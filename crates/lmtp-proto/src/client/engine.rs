@@ -3,14 +3,17 @@
 use alloc::string::ToString;
 use core::time::Duration;
 
+use super::content::{Chunk, End};
 use super::deadline::{Unit, Wait};
 use super::inflight::Expected;
-use super::table::{Action, Input, State, Tone, following, step};
-use super::transaction::Transaction;
+use super::table::{Action, Input, More, State, Tone, following, step};
 use super::{BLOCK, Client, Event, Glance, LAST_WORDS, Line, Pipelining};
 use crate::codec::encode_command;
 use crate::value::{Capabilities, Command, Reply, ReplyCode, Verb};
-use crate::{Error, Fault, Output, Phase};
+use crate::{Error, Output, Phase};
+
+/// A server that wants a message although nobody is left to get it.
+const FOR_NOBODY: &str = "the server accepts DATA although nobody is left to send to; the connection is closed";
 
 impl Client {
     /// Takes a step that is not a reply's.
@@ -32,68 +35,135 @@ impl Client {
                 }
             }
             Action::Open => self.events.push_back(Event::Open),
-            Action::SendEnd => self.send_end(),
+            Action::ExpectFinals => self.expect_finals(),
             Action::SendLoneDot => {
                 self.queue.put(b".\r\n");
                 self.note(|| Line::EndOfData);
-                self.leave();
+                self.leave(FOR_NOBODY);
             }
-            Action::Leave => self.leave(),
+            Action::Leave => self.leave(FOR_NOBODY),
+            Action::GoAway => {
+                self.queue.clear();
+                self.in_flight.clear();
+                self.leave("a chunk was refused and others were sent behind it; the connection is closed");
+            }
             Action::Finish | Action::Close => self.finish(),
         }
-        self.run_ahead();
-        if self.in_flight.is_empty() && matches!(self.state, State::Refused | State::NoRecipients) {
+        match (self.state, self.in_flight.first()) {
+            // What comes next was sent ahead.
+            (State::Ready, Some(Expected::Reply(Verb::Mail))) => return self.take_step(Input::Begin),
+            (State::Ready, Some(Expected::Reply(Verb::Quit))) => return self.take_step(Input::Quit),
+            _ => self.run_ahead(),
+        }
+        if self.in_flight.is_empty() && matches!(self.state, State::Refused | State::NoRecipients | State::GivenUp) {
             self.take_step(Input::Drained);
         }
     }
 
+    fn pipelines(&self) -> bool {
+        let offered = self.capabilities.as_ref().is_some_and(Capabilities::pipelining);
+        offered && self.config.pipelining == Pipelining::Auto
+    }
+
     /// Sends what may leave in the same group, ahead of the replies.
     fn run_ahead(&mut self) {
-        let offered = self.capabilities.as_ref().is_some_and(Capabilities::pipelining);
-        if !offered || self.config.pipelining == Pipelining::Off || self.closing.is_some() {
+        if !self.pipelines() || self.closing.is_some() {
             return;
         }
         while !matches!(self.state, State::Refused | State::NoRecipients | State::Over)
-            && self.in_flight.has_room(self.queue.mark(), &self.config.limits)
-            && let Some(next) = self.in_flight.last().and_then(|last| following(last.answered(Tone::Yes)))
+            && self.in_flight.has_room(&self.config.limits)
+            && let Some(next) = self.next_ahead()
             && self.send(next)
         {}
     }
 
+    /// What may follow the last command that was sent, or the content.
+    fn next_ahead(&mut self) -> Option<Verb> {
+        let last = self.in_flight.last()?.answered(Tone::Yes, false);
+        let then = match last {
+            Input::Final(_, More::Last) => self.next_wish(),
+            _ => None,
+        };
+        following(last, then)
+    }
+
+    /// What the application wants when the transaction at hand is over.
+    fn next_wish(&mut self) -> Option<Input> {
+        if self.begin_next() { Some(Input::Begin) } else { self.leaving.then_some(Input::Quit) }
+    }
+
     /// Sends a command and expects its reply; `false` if there is none to send.
     fn send(&mut self, verb: Verb) -> bool {
-        let (command, expected) = match (verb, &mut self.transaction) {
+        let (command, expected) = match (verb, self.transactions.speaker()) {
             (Verb::Mail, Some(transaction)) => (transaction.mail(), Expected::Reply(verb)),
             (Verb::Rcpt, Some(transaction)) => match transaction.next_rcpt() {
-                Some((command, id, more)) => (command, Expected::Recipient(id, more)),
+                Some((command, id, next)) => (command, Expected::Recipient(id, next)),
                 None => return false,
             },
             (Verb::Lhlo, _) => (Command::Lhlo(self.config.lhlo_name.clone()), Expected::Reply(verb)),
             (Verb::Data, _) => (Command::Data, Expected::Reply(verb)),
             (Verb::Rset, _) => (Command::Rset, Expected::Reply(verb)),
             (Verb::Quit, _) => (Command::Quit, Expected::Reply(verb)),
+            // Chunks leave with their octets, in `chunk_left`.
             (_, _) => return false,
         };
+        let before = self.queue.len();
         encode_command(&command, &mut self.queue);
-        self.in_flight.push(expected, self.queue.mark());
+        self.in_flight.push(expected, self.queue.mark(), self.queue.len().saturating_sub(before));
         self.note(|| Line::Command(command.to_string()));
         true
     }
 
-    /// Sends the end of the data and expects a reply for each accepted
-    /// recipient, duplicates included, in the order of their RCPTs.
-    fn send_end(&mut self) {
-        let Some(transaction) = &mut self.transaction else { return };
-        let octets = match transaction.end(&mut self.queue) {
-            Ok(octets) => octets,
-            Err(error) => return self.fail(Error::Content(error)),
-        };
+    /// A chunk that is not the last was queued.
+    pub(super) fn chunk_left(&mut self, chunk: &Chunk) {
+        self.in_flight.push(Expected::Chunk, self.queue.mark(), chunk.octets);
+        self.note(|| Line::Command(chunk.command.to_string()));
+        self.note(|| Line::Content { octets: chunk.size });
+    }
+
+    /// Whether a chunk may leave now.
+    fn has_room_for_chunk(&self) -> bool {
+        let window = if self.pipelines() { self.config.limits.outstanding_chunks } else { 1 };
+        self.in_flight.chunks() < window.max(1)
+    }
+
+    /// The content will not be complete. Between two chunks the session goes on.
+    pub(super) fn give_up(&mut self, error: Error) {
+        if self.state != State::Chunks {
+            return self.fail(error);
+        }
+        if let Some(transaction) = self.transactions.current_mut() {
+            transaction.give_up(error.into());
+        }
+        self.take_step(Input::ContentFails);
+    }
+
+    /// Sends the end of the data, or the last chunk.
+    fn end_content(&mut self) {
+        self.content_ends = false;
+        let Some(transaction) = self.transactions.current_mut() else { return };
+        match transaction.end(&mut self.queue) {
+            Ok((End { chunk: Some(last), .. }, _)) => {
+                self.note(|| Line::Command(last.command.to_string()));
+                self.note(|| Line::Content { octets: last.size });
+            }
+            Ok((_, octets)) => {
+                self.note(|| Line::Content { octets });
+                self.note(|| Line::EndOfData);
+            }
+            Err(error) => return self.give_up(Error::Content(error)),
+        }
+        self.take_step(Input::ContentEnds);
+    }
+
+    /// Expects a reply for each accepted recipient, duplicates included, in the
+    /// order of their RCPTs.
+    fn expect_finals(&mut self) {
+        let Some(transaction) = self.transactions.current_mut() else { return };
         let mark = self.queue.mark();
         for (id, more) in transaction.accepted() {
-            self.in_flight.push(Expected::Final(id, more), mark);
+            self.in_flight.push(Expected::Final(id, more), mark, 0);
         }
-        self.note(|| Line::Content { octets });
-        self.note(|| Line::EndOfData);
     }
 
     /// Takes a reply.
@@ -112,13 +182,14 @@ impl Client {
         if closing {
             self.closing = Some(reply.clone());
         }
-        let (next, action) = step(self.state, expected.answered(reply.code().class().into()));
+        let tone = reply.code().class().into();
+        let (next, action) = step(self.state, expected.answered(tone, !self.in_flight.is_empty()));
         match action {
             Action::Violation => return self.fail(Error::Unexpected { phase, reply: reply.clone() }),
             Action::TurnedAway => return self.fail(Error::Refused { phase, reply: reply.clone() }),
             _ => {}
         }
-        match (expected, &mut self.transaction) {
+        match (expected, self.transactions.current_mut()) {
             (Expected::Greeting, _) => self.greeting = Some(reply.clone()),
             (Expected::Reply(Verb::Lhlo), _) => self.capabilities = Some(Capabilities::from(reply)),
             (_, Some(transaction)) => match transaction.record(expected, reply, &self.config.limits) {
@@ -134,55 +205,85 @@ impl Client {
         }
     }
 
-    /// Goes on with what waits for a look at the line: the beginning of a
-    /// transaction, the end of the data. `false` if the driver has to look first.
+    /// Goes on with what the application has asked for meanwhile. Some of it
+    /// waits for a look at the line: the beginning of a transaction when nothing
+    /// is due, the end of the data. `false` if the driver has to look first.
     ///
     /// What the server says at such a moment answers nothing. Taken for the
     /// answer to what comes next, it would shift every answer behind it.
     fn go_on(&mut self) -> bool {
-        let begins = self.capabilities.is_some()
-            && matches!(self.state, State::Ready | State::NeedsReset)
-            && self.transaction.as_ref().is_some_and(Transaction::is_waiting);
-        let ends = self.state == State::Content && self.content_ends;
-        if !(begins || ends) || self.write_closed {
+        if self.write_closed {
             return true;
         }
-        if self.has_stray_input() {
+        self.run_ahead();
+        let idle = matches!(self.state, State::Ready | State::NeedsReset);
+        let begins = idle && self.transactions.has_waiting();
+        let ends = match self.state {
+            State::Content => self.content_ends,
+            State::Chunks => self.content_ends && self.has_room_for_chunk(),
+            _ => false,
+        };
+        if idle && self.leaving {
+            self.take_step(Input::Quit);
+            return true;
+        }
+        if !(begins || ends) {
+            return true;
+        }
+        if self.has_stray_input() && !self.in_flight.is_owed(self.queue.sent()) {
             self.fail(Error::StrayOctets { phase: self.phase() });
         } else if self.glance != Glance::Taken {
             self.glance = Glance::Asked;
             return false;
-        } else if ends {
-            self.content_ends = false;
-            self.take_step(Input::ContentEnds);
         } else {
-            self.begin();
+            self.glance = Glance::Due;
+            if ends {
+                self.end_content();
+            } else if self.begin_next() {
+                self.take_step(Input::Begin);
+            }
         }
         true
     }
 
-    fn begin(&mut self) {
-        if let (Some(transaction), Some(offered)) = (&mut self.transaction, &self.capabilities) {
+    /// Prepares the next message for which there is something to ask; those for
+    /// which nobody is left to ask for are over. `false` if there is none.
+    fn begin_next(&mut self) -> bool {
+        while let (Some(transaction), Some(offered)) = (self.transactions.waiting(), &self.capabilities) {
             if transaction.prepare(offered, &self.config) {
-                self.take_step(Input::Begin);
-            } else {
-                self.finish(); // nobody is left to ask for
+                return true;
             }
+            transaction.finish();
+            self.tell();
         }
+        false
     }
 
-    /// The server wants a message although nobody is left to get it: there is
-    /// doubt on this connection, and it is not used again.
-    fn leave(&mut self) {
-        if let Some(transaction) = &mut self.transaction {
-            transaction.warn("the server accepts DATA although nobody is left to send to; the connection is closed");
+    /// There is doubt on this connection, and it is not used again: this message
+    /// has its answers, those behind it are unsent.
+    fn leave(&mut self, why: &str) {
+        if let Some(transaction) = self.transactions.current_mut() {
+            transaction.warn(why);
         }
         self.finish();
+        if self.transactions.current().is_some() {
+            self.transactions.stop(&Error::Closed { phase: Phase::Mail }, self.queue.sent());
+            self.tell();
+        }
     }
 
     fn finish(&mut self) {
-        if let Some(transaction) = self.transaction.as_mut().filter(|transaction| !transaction.is_over()) {
-            self.events.push_back(Event::Done(transaction.finish()));
+        if let Some(transaction) = self.transactions.current_mut() {
+            transaction.finish();
+        }
+        (self.content_ends, self.glance) = (false, Glance::Due);
+        self.tell();
+    }
+
+    /// Tells of the messages that are over, in their order.
+    fn tell(&mut self) {
+        while let Some(id) = self.transactions.next_to_tell() {
+            self.events.push_back(Event::Done(id));
         }
     }
 
@@ -198,9 +299,7 @@ impl Client {
             }
             (error, _) => error,
         };
-        if let Some(transaction) = &mut self.transaction {
-            transaction.stop(Fault::from(error.clone()), self.queue.sent());
-        }
+        self.transactions.stop(&error, self.queue.sent());
         self.queue.clear();
         self.in_flight.clear();
         self.error = Some(error);
@@ -248,9 +347,14 @@ impl Client {
         if self.write_closed {
             return Some(Output::Receive);
         }
-        if self.state == State::Content
+        let wanted = match self.state {
+            State::Content => true,
+            State::Chunks => !self.content_ends && self.has_room_for_chunk(),
+            _ => false,
+        };
+        if wanted
             && queued < BLOCK
-            && let Some(transaction) = &mut self.transaction
+            && let Some(transaction) = self.transactions.current_mut()
             && (transaction.asks() || queued == 0)
         {
             return Some(Output::Event(Event::BodyWanted(transaction.id())));
@@ -269,6 +373,9 @@ impl Client {
             return Some(((phase, Unit::LastWords), patience.min(LAST_WORDS)));
         }
         match phase {
+            Phase::Body if self.queue.is_empty() && self.in_flight.first() == Some(Expected::Chunk) => {
+                Some(((phase, Unit::Reply(self.replies)), patience))
+            }
             Phase::Body => Some(((phase, Unit::Block(self.queue.sent().checked_div(BLOCK as u64)?)), patience)),
             _ if self.in_flight.is_empty() && self.queue.is_empty() => None,
             _ => Some(((phase, Unit::Reply(self.replies)), patience)),

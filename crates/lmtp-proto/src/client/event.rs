@@ -1,11 +1,11 @@
-//! What the application hears, and how it sets the client up.
+//! What the application hears.
 
 use alloc::string::String;
 use core::fmt;
 
 use crate::text::Escaped;
-use crate::value::{LhloName, Reply};
-use crate::{Limits, LineEndings, RecipientId, Timeouts, TransactionId};
+use crate::value::Reply;
+use crate::{RecipientId, TransactionId};
 
 /// What the application hears from a [`Client`](super::Client).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,45 +68,4 @@ impl fmt::Display for Line {
             }
         }
     }
-}
-
-/// How a client behaves.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct Config {
-    /// Who we say we are in LHLO; `localhost` by default.
-    pub lhlo_name: LhloName,
-    /// How much a peer may ask of us.
-    pub limits: Limits,
-    /// How long to wait.
-    pub timeouts: Timeouts,
-    /// Whether commands may leave ahead of replies.
-    pub pipelining: Pipelining,
-    /// What to do with line ends that are not CRLF.
-    pub line_endings: LineEndings,
-    /// What to do with 8-bit content that the server does not offer to take.
-    pub eight_bit: EightBit,
-    /// Whether to report each line of the conversation as [`Event::Line`].
-    pub transcript: bool,
-}
-
-/// Whether commands may leave ahead of replies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Pipelining {
-    /// When the server offers it (RFC 2920).
-    #[default]
-    Auto,
-    /// Never: each command waits for the reply to the one before.
-    Off,
-}
-
-/// What to do with 8-bit content that the server does not offer to take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum EightBit {
-    /// Refuse it for the server: 554 5.6.3 for a body without 8BITMIME,
-    /// 554 5.6.9 for a header without SMTPUTF8.
-    #[default]
-    Refuse,
-    /// Send it as it is. Most servers take it, though none has to.
-    Send,
 }

@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use super::table::{Input, More, Tone};
+use super::table::{Input, More, Next, Tone};
 use crate::value::Verb;
 use crate::{Limits, Phase, RecipientId};
 
@@ -11,17 +11,21 @@ use crate::{Limits, Phase, RecipientId};
 pub(super) enum Expected {
     Greeting,
     Reply(Verb),
-    Recipient(RecipientId, More),
+    Recipient(RecipientId, Next),
+    /// A chunk that is not the last.
+    Chunk,
     Final(RecipientId, More),
 }
 
 impl Expected {
-    /// The input to the table that a reply of this tone is.
-    pub(super) fn answered(self, tone: Tone) -> Input {
+    /// The input to the table that a reply of this tone is. `behind` tells
+    /// whether other replies are due behind it.
+    pub(super) fn answered(self, tone: Tone, behind: bool) -> Input {
         match self {
             Self::Greeting => Input::Greeting(tone),
             Self::Reply(verb) => Input::Reply(verb, tone),
-            Self::Recipient(_, more) => Input::Recipient(tone, more),
+            Self::Recipient(_, next) => Input::Recipient(tone, next),
+            Self::Chunk => Input::Chunk(tone, if behind { More::Follow } else { More::Last }),
             Self::Final(_, more) => Input::Final(tone, more),
         }
     }
@@ -33,6 +37,7 @@ impl Expected {
             Self::Reply(Verb::Mail | Verb::Rset) => Phase::Mail,
             Self::Reply(Verb::Rcpt) | Self::Recipient(..) => Phase::Rcpt,
             Self::Reply(Verb::Data) => Phase::Data,
+            Self::Chunk | Self::Reply(Verb::Bdat) => Phase::Body,
             Self::Final(..) => Phase::Final,
             // The client says nothing else.
             Self::Reply(_) => Phase::Quit,
@@ -47,36 +52,51 @@ impl Expected {
 /// ends: a reply that is read before that place was written answers nothing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct InFlight {
-    due: VecDeque<(Expected, u64)>,
-    /// Where the last answered command ended.
-    answered: u64,
+    due: VecDeque<Due>,
+    /// Octets of all commands whose replies are due.
+    octets: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    expected: Expected,
+    /// Where its command ends.
+    mark: u64,
+    /// How long its command is; content is not counted.
+    octets: usize,
 }
 
 impl InFlight {
-    /// A reply is due to what ends at `mark`.
-    pub(super) fn push(&mut self, expected: Expected, mark: u64) {
-        self.due.push_back((expected, mark));
+    /// A reply is due to what ends at `mark`, a command of so many octets.
+    pub(super) fn push(&mut self, expected: Expected, mark: u64, octets: usize) {
+        self.due.push_back(Due { expected, mark, octets });
+        self.octets = self.octets.saturating_add(octets);
     }
 
     /// What the next reply answers, once `sent` octets were written.
     pub(super) fn answer(&mut self, sent: u64) -> Option<Expected> {
-        let &(expected, mark) = self.due.front().filter(|(_, mark)| *mark <= sent)?;
+        let &due = self.due.front().filter(|due| due.mark <= sent)?;
         self.due.pop_front();
-        self.answered = mark;
-        Some(expected)
+        self.octets = self.octets.saturating_sub(due.octets);
+        Some(due.expected)
     }
 
     pub(super) fn first(&self) -> Option<Expected> {
-        self.due.front().map(|(expected, _)| *expected)
+        self.due.front().map(|due| due.expected)
     }
 
     /// Whether the next reply may come, `sent` octets having been written.
     pub(super) fn is_owed(&self, sent: u64) -> bool {
-        self.due.front().is_some_and(|(_, mark)| *mark <= sent)
+        self.due.front().is_some_and(|due| due.mark <= sent)
     }
 
     pub(super) fn last(&self) -> Option<Expected> {
-        self.due.back().map(|(expected, _)| *expected)
+        self.due.back().map(|due| due.expected)
+    }
+
+    /// How many chunks have no reply.
+    pub(super) fn chunks(&self) -> usize {
+        self.due.iter().filter(|due| due.expected == Expected::Chunk).count()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -85,12 +105,11 @@ impl InFlight {
 
     pub(super) fn clear(&mut self) {
         self.due.clear();
+        self.octets = 0;
     }
 
-    /// Whether one more command may leave ahead of its reply, `mark` being
-    /// where it would begin.
-    pub(super) fn has_room(&self, mark: u64, limits: &Limits) -> bool {
-        let octets = mark.saturating_sub(self.answered);
-        self.due.len() < limits.pipelined_commands && octets < limits.pipelined_octets as u64
+    /// Whether one more command may leave ahead of its reply.
+    pub(super) fn has_room(&self, limits: &Limits) -> bool {
+        self.due.len() < limits.pipelined_commands && self.octets < limits.pipelined_octets
     }
 }

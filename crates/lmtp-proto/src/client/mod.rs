@@ -19,6 +19,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod cells;
+mod config;
+mod content;
 mod deadline;
 mod engine;
 mod event;
@@ -26,6 +29,7 @@ mod inflight;
 mod preflight;
 pub mod table;
 mod transaction;
+mod transactions;
 
 use alloc::collections::VecDeque;
 use core::time::Duration;
@@ -36,11 +40,13 @@ use self::deadline::{Deadline, Unit};
 use self::inflight::{Expected, InFlight};
 use self::table::{Input, State};
 use self::transaction::Transaction;
+use self::transactions::{Transactions, blameless};
 use crate::codec::ReplyReader;
 use crate::value::{Capabilities, Reply};
 use crate::{Content, Envelope, Error, Instant, Machine, Misuse, Output, Phase, Report, SendQueue, TransactionId};
 
-pub use event::{Config, EightBit, Event, Line, Pipelining};
+pub use config::{Chunking, Config, EightBit, Pipelining};
+pub use event::{Event, Line};
 
 /// Room reserved for each read: replies are short.
 const INPUT_ROOM: usize = 2048;
@@ -64,10 +70,18 @@ enum Glance {
 
 /// One session with an LMTP server, from greeting to QUIT, as a [`Machine`].
 ///
-/// Greeting and LHLO happen by themselves. Then, one message at a time:
+/// Greeting and LHLO happen by themselves. Then, for each message:
 /// [`deliver`](Self::deliver), content when [`Event::BodyWanted`] asks for it,
 /// [`take_report`](Self::take_report) at [`Event::Done`] or after an error.
+///
+/// The next message may be given before the last one's answers are in, up to
+/// [`Config::depth`] of them. With PIPELINING its MAIL, RCPTs and DATA leave
+/// directly behind the content of the one before. Content is asked for and
+/// reports are finished in the order of the messages, and nothing that happens
+/// to one is an answer for another: a connection that is lost leaves those
+/// behind *unsent*.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Client {
     config: Config,
     state: State,
@@ -81,12 +95,14 @@ pub struct Client {
     replies: u64,
     greeting: Option<Reply>,
     capabilities: Option<Capabilities>,
-    transaction: Option<Transaction>,
+    transactions: Transactions,
     next_transaction: TransactionId,
     /// The 421 that said that the server is going away.
     closing: Option<Reply>,
     /// The application has given all of the content, its end is to be sent.
     content_ends: bool,
+    /// The application has said that the session is to end.
+    leaving: bool,
     glance: Glance,
     /// The stream has ended.
     eof: bool,
@@ -99,7 +115,7 @@ impl Client {
     /// A client on a new connection: the server speaks first.
     pub fn new(config: Config) -> Self {
         let mut in_flight = InFlight::default();
-        in_flight.push(Expected::Greeting, 0);
+        in_flight.push(Expected::Greeting, 0, 0);
         Self {
             config,
             state: State::Greeting,
@@ -112,10 +128,11 @@ impl Client {
             replies: 0,
             greeting: None,
             capabilities: None,
-            transaction: None,
+            transactions: Transactions::default(),
             next_transaction: TransactionId::default(),
             closing: None,
             content_ends: false,
+            leaving: false,
             glance: Glance::Due,
             eof: false,
             write_closed: false,
@@ -130,25 +147,27 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// The message before is still under way, or its report has not been taken,
-    /// or QUIT was sent.
+    /// As many messages as [`Config::depth`] allows are under way, or a report
+    /// has not been taken, or QUIT was asked for.
     pub fn deliver(&mut self, envelope: Envelope, content: Content) -> Result<TransactionId, Misuse> {
-        match &self.transaction {
-            Some(transaction) if transaction.is_over() => return Err(Misuse::ReportNotTaken),
-            Some(_) => return Err(Misuse::Busy),
-            None => self.glance = Glance::Due,
+        if self.transactions.front().is_some_and(Transaction::is_over) {
+            return Err(Misuse::ReportNotTaken);
         }
-        if self.state == State::Quitting {
+        if self.transactions.len() >= self.config.depth.max(1) {
+            return Err(Misuse::Busy);
+        }
+        if self.leaving {
             return Err(Misuse::Over);
         }
+        self.glance = Glance::Due;
         let id = self.next_transaction;
         self.next_transaction = TransactionId(id.0.saturating_add(1));
         let mut transaction = Transaction::new(id, envelope, content);
         let closed = (self.state == State::Over).then_some(Error::Closed { phase: Phase::Mail });
-        if let Some(error) = self.error.clone().or(closed) {
-            transaction.stop(error.into(), 0);
+        if let Some(error) = self.error.as_ref().or(closed.as_ref()) {
+            transaction.stop(blameless(error), 0);
         }
-        self.transaction = Some(transaction);
+        self.transactions.push(transaction);
         Ok(id)
     }
 
@@ -161,10 +180,12 @@ impl Client {
         if !self.wants_body() {
             return Err(Misuse::NoBodyWanted);
         }
-        if let Some(transaction) = &mut self.transaction
-            && let Err(error) = transaction.content(chunk, &mut self.queue)
-        {
-            self.fail(Error::Content(error));
+        if let Some(transaction) = self.transactions.current_mut() {
+            match transaction.content(chunk, &mut self.queue) {
+                Ok(None) => {}
+                Ok(Some(chunk)) => self.chunk_left(&chunk),
+                Err(error) => self.give_up(Error::Content(error)),
+            }
         }
         Ok(())
     }
@@ -182,9 +203,10 @@ impl Client {
         Ok(())
     }
 
-    /// Gives up the content: it could not be read to its end. The end of the
-    /// data is never sent and the connection is over, so that no server can
-    /// take a part for the whole.
+    /// Gives up the content: it could not be read to its end. That end is never
+    /// sent, so that no server can take a part for the whole: behind DATA the
+    /// connection is over; between two chunks only this message is, and RSET comes
+    /// before the next.
     ///
     /// # Errors
     ///
@@ -193,7 +215,7 @@ impl Client {
         if !self.wants_body() {
             return Err(Misuse::NoBodyWanted);
         }
-        self.fail(Error::BodyFailed);
+        self.give_up(Error::BodyFailed);
         Ok(())
     }
 
@@ -201,40 +223,53 @@ impl Client {
     /// by now.
     pub fn abort(&mut self) {
         self.fail(match self.state {
-            State::Content => Error::BodyFailed,
+            State::Content | State::Chunks => Error::BodyFailed,
             _ => Error::Closed { phase: self.phase() },
         });
     }
 
-    /// Ends the session.
+    /// Ends the session. May be asked for as soon as the content of the last
+    /// message has [ended](Self::end): with PIPELINING, QUIT leaves directly
+    /// behind it (RFC 2920 section 3.1), else when every answer is in.
     ///
     /// # Errors
     ///
-    /// A message is under way, or the session is not open.
+    /// The content of a message has not ended, or the session is not open.
     pub fn quit(&mut self) -> Result<(), Misuse> {
-        match self.state {
-            State::Ready | State::NeedsReset if self.error.is_none() => {
-                if self.transaction.as_ref().is_some_and(|transaction| !transaction.is_over()) {
-                    return Err(Misuse::Busy);
-                }
-                self.take_step(Input::Quit);
-                Ok(())
-            }
-            State::Quitting | State::Over => Err(Misuse::Over),
-            _ if self.error.is_some() => Err(Misuse::Over),
-            _ => Err(Misuse::Busy),
+        if self.leaving || self.state == State::Over || self.error.is_some() {
+            return Err(Misuse::Over);
         }
+        let said_all = match self.state {
+            State::Content | State::Chunks => self.content_ends,
+            State::Finals => self.transactions.speaker().is_some_and(|transaction| transaction.has_ended()),
+            State::Ready | State::NeedsReset => true,
+            _ => false,
+        };
+        if !said_all || self.transactions.has_waiting() {
+            return Err(Misuse::Busy);
+        }
+        self.leaving = true;
+        if matches!(self.state, State::Ready | State::NeedsReset) {
+            self.take_step(Input::Quit);
+        }
+        Ok(())
     }
 
-    /// What has become of the message so far: what the report would say if the
-    /// connection were lost now.
+    /// What has become of the first message whose report was not taken: what
+    /// that report would say if the connection were lost now.
     pub fn report(&self) -> Option<Report> {
-        self.transaction.as_ref().map(|transaction| transaction.report(self.queue.sent(), self.phase()))
+        self.reports().next()
     }
 
-    /// The report of a message that is over, once.
+    /// The same for every message whose report was not taken, in order.
+    pub fn reports(&self) -> impl Iterator<Item = Report> {
+        self.transactions.reports(self.queue.sent(), self.phase())
+    }
+
+    /// The report of a message that is over, once. Reports come in the order of
+    /// the messages.
     pub fn take_report(&mut self) -> Option<Report> {
-        self.transaction.take_if(|transaction| transaction.is_over()).map(Transaction::into_report)
+        self.transactions.take()
     }
 
     /// The server's greeting, once it is read.
@@ -257,17 +292,25 @@ impl Client {
         self.error.as_ref()
     }
 
-    /// Whether another message may be sent: the report of the last one is taken,
-    /// nothing is awaited, nothing was heard that should not have been.
+    /// Whether the connection is idle and good for another message: every report
+    /// is taken, nothing is awaited, nothing was heard that should not have been.
     pub fn is_ready(&self) -> bool {
-        let idle = matches!(self.state, State::Ready | State::NeedsReset) && self.transaction.is_none();
-        idle && self.error.is_none() && !self.has_stray_input()
+        let idle = matches!(self.state, State::Ready | State::NeedsReset) && self.transactions.is_empty();
+        idle && self.error.is_none() && !self.leaving && !self.has_stray_input()
+    }
+
+    /// Whether [`deliver`](Self::deliver) would take a message now that has a
+    /// chance to be sent, at once or behind those under way.
+    pub fn has_room(&self) -> bool {
+        let over = self.error.is_some() || self.state == State::Over || self.closing.is_some() || self.leaving;
+        let report_waits = self.transactions.front().is_some_and(Transaction::is_over);
+        !over && !report_waits && self.transactions.len() < self.config.depth.max(1)
     }
 
     /// What is awaited, or would be next.
     pub fn phase(&self) -> Phase {
         match (self.state, self.in_flight.first()) {
-            (State::Content, _) => Phase::Body,
+            (State::Content | State::Chunks | State::GivenUp, _) => Phase::Body,
             (State::Finals, _) if !self.in_flight.is_owed(self.queue.sent()) => Phase::Body,
             (_, Some(expected)) => expected.phase(),
             (State::Over | State::Quitting, None) => Phase::Quit,
@@ -276,7 +319,7 @@ impl Client {
     }
 
     fn wants_body(&self) -> bool {
-        self.state == State::Content && !self.content_ends && self.error.is_none()
+        matches!(self.state, State::Content | State::Chunks) && !self.content_ends && self.error.is_none()
     }
 
     fn has_stray_input(&self) -> bool {

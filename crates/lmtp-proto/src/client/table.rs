@@ -32,8 +32,13 @@ pub enum State {
     Refused,
     /// Every RCPT was refused. What else was sent ahead is still answered.
     NoRecipients,
-    /// The content is on its way.
+    /// The content is on its way, behind DATA.
     Content,
+    /// The content is on its way in chunks, each with a reply (RFC 3030).
+    Chunks,
+    /// The content was given up between two chunks. What was sent is still
+    /// answered.
+    GivenUp,
     /// A final reply is awaited.
     Finals,
     /// The reply to QUIT is awaited.
@@ -52,9 +57,14 @@ pub enum Input {
     /// The reply to a command other than RCPT.
     Reply(Verb, Tone),
     /// The reply to a RCPT.
-    Recipient(Tone, More),
+    Recipient(Tone, Next),
     /// The content is complete.
     ContentEnds,
+    /// The content will not be complete.
+    ContentFails,
+    /// The reply to a chunk that is not the last, and whether other chunks were
+    /// sent behind it.
+    Chunk(Tone, More),
     /// A recipient's reply after the content.
     Final(Tone, More),
     /// Every command that was sent has its reply.
@@ -84,7 +94,18 @@ impl From<ReplyClass> for Tone {
     }
 }
 
-/// Whether a recipient is the last one.
+/// What comes after a recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Next {
+    /// Another one.
+    Rcpt,
+    /// DATA.
+    Data,
+    /// The first BDAT.
+    Bdat,
+}
+
+/// Whether others follow, or it is the last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum More {
     /// Others follow.
@@ -104,14 +125,17 @@ pub enum Action {
     Open,
     /// Asks for the content.
     AskForContent,
-    /// Sends the end of the data; a final reply for each accepted recipient is
-    /// due.
-    SendEnd,
+    /// The end of the data or the last chunk has left: expects a final reply for
+    /// each accepted recipient.
+    ExpectFinals,
     /// Sends the end of the data where no recipient is left, and closes
     /// (RFC 2920 section 3.1).
     SendLoneDot,
     /// Closes where the server wants content that nobody is to get.
     Leave,
+    /// Closes where the server refused a chunk and others were sent behind it:
+    /// servers differ in what they answer to those.
+    GoAway,
     /// Tells that every recipient has its answer.
     Finish,
     /// Reports that the server turns the session away.
@@ -126,7 +150,7 @@ pub enum Action {
 #[rustfmt::skip]
 pub const fn step(state: State, input: Input) -> (State, Action) {
     use self::{Action as A, Input as I, State as S};
-    use self::{More::{Follow, Last}, Tone::{GoOn, No, Yes}};
+    use self::{More::{Follow, Last}, Next::{Bdat, Data, Rcpt}, Tone::{GoOn, No, Yes}};
     match (state, input) {
         // The session opens (RFC 5321 section 3.1, RFC 2033 section 4.1).
         (S::Greeting, I::Greeting(Yes))                => (S::Lhlo, A::Send(Verb::Lhlo)),
@@ -142,18 +166,30 @@ pub const fn step(state: State, input: Input) -> (State, Action) {
         (S::Sender, I::Reply(Verb::Mail, No))          => (S::Refused, A::Wait),
 
         // Recipients come one by one.
-        (S::Recipients { .. }, I::Recipient(Yes, Follow))       => (S::Recipients { accepted: true }, A::Send(Verb::Rcpt)),
-        (S::Recipients { accepted }, I::Recipient(No, Follow))  => (S::Recipients { accepted }, A::Send(Verb::Rcpt)),
-        (S::Recipients { .. }, I::Recipient(Yes, Last))
-        | (S::Recipients { accepted: true }, I::Recipient(No, Last)) => (S::Data, A::Send(Verb::Data)),
-        (S::Recipients { accepted: false }, I::Recipient(No, Last))  => (S::NoRecipients, A::Wait),
+        (S::Recipients { .. }, I::Recipient(Yes, Rcpt))         => (S::Recipients { accepted: true }, A::Send(Verb::Rcpt)),
+        (S::Recipients { accepted }, I::Recipient(No, Rcpt))    => (S::Recipients { accepted }, A::Send(Verb::Rcpt)),
+        (S::Recipients { .. }, I::Recipient(Yes, Data))
+        | (S::Recipients { accepted: true }, I::Recipient(No, Data)) => (S::Data, A::Send(Verb::Data)),
+        (S::Recipients { .. }, I::Recipient(Yes, Bdat))
+        | (S::Recipients { accepted: true }, I::Recipient(No, Bdat)) => (S::Chunks, A::AskForContent),
+        (S::Recipients { accepted: false }, I::Recipient(No, Data | Bdat)) => (S::NoRecipients, A::Wait),
 
         // The content, and an answer for each recipient (RFC 2033 section 4.2).
         (S::Data, I::Reply(Verb::Data, GoOn))          => (S::Content, A::AskForContent),
         (S::Data, I::Reply(Verb::Data, No))            => (S::NeedsReset, A::Finish),
-        (S::Content, I::ContentEnds)                   => (S::Finals, A::SendEnd),
+        (S::Content | S::Chunks, I::ContentEnds)       => (S::Finals, A::ExpectFinals),
         (S::Finals, I::Final(Yes | No, Follow))        => (S::Finals, A::Wait),
         (S::Finals, I::Final(Yes | No, Last))          => (S::Ready, A::Finish),
+
+        // The content in chunks (RFC 3030 section 2). A chunk that is refused
+        // decides for everybody.
+        (S::Chunks, I::Chunk(Yes, _))                  => (S::Chunks, A::Wait),
+        (S::Finals, I::Chunk(Yes, Follow))             => (S::Finals, A::Wait),
+        (S::Chunks, I::Chunk(No, Last))                => (S::NeedsReset, A::Finish),
+        (S::Chunks | S::Finals, I::Chunk(No, Follow))  => (S::Over, A::GoAway),
+        (S::Chunks, I::ContentFails)                   => (S::GivenUp, A::Wait),
+        (S::GivenUp, I::Chunk(Yes | No, _))            => (S::GivenUp, A::Wait),
+        (S::GivenUp, I::Drained)                       => (S::NeedsReset, A::Finish),
 
         // Nobody is left to send to. What was sent ahead is answered all the
         // same, and its answers are only consequences. A dot after a refused
@@ -174,16 +210,22 @@ pub const fn step(state: State, input: Input) -> (State, Action) {
 }
 
 /// The command that comes after `sent` if all goes well: what may leave in the
-/// same group, ahead of the reply (RFC 2920).
-pub const fn following(sent: Input) -> Option<Verb> {
+/// same group, ahead of the reply (RFC 2920). Behind the last final reply that is
+/// what the application has asked for by `then`: another message, or QUIT.
+pub const fn following(sent: Input, then: Option<Input>) -> Option<Verb> {
     let state = match sent {
         Input::Reply(Verb::Rset, _) => State::Resetting,
         Input::Reply(Verb::Mail, _) => State::Sender,
         Input::Recipient(..) => State::Recipients { accepted: true },
+        Input::Final(..) => State::Finals,
         _ => return None,
     };
-    match step(state, sent).1 {
-        Action::Send(verb) => Some(verb),
+    match (step(state, sent), then) {
+        ((_, Action::Send(verb)), _) => Some(verb),
+        ((next, Action::Finish), Some(then)) => match step(next, then).1 {
+            Action::Send(verb) => Some(verb),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -191,47 +233,14 @@ pub const fn following(sent: Input) -> Option<Verb> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
 
-    const STATES: [State; 15] = [
-        State::Greeting,
-        State::Lhlo,
-        State::Ready,
-        State::NeedsReset,
-        State::Resetting,
-        State::Sender,
-        State::Recipients { accepted: false },
-        State::Recipients { accepted: true },
-        State::Data,
-        State::Refused,
-        State::NoRecipients,
-        State::Content,
-        State::Finals,
-        State::Quitting,
-        State::Over,
-    ];
-
-    fn inputs() -> Vec<Input> {
-        let mut inputs = Vec::from([Input::Begin, Input::ContentEnds, Input::Drained, Input::Quit]);
-        for tone in [Tone::Yes, Tone::GoOn, Tone::No] {
-            inputs.push(Input::Greeting(tone));
-            for verb in [Verb::Lhlo, Verb::Mail, Verb::Rcpt, Verb::Data, Verb::Rset, Verb::Quit] {
-                inputs.push(Input::Reply(verb, tone));
-            }
-            for more in [More::Follow, More::Last] {
-                inputs.push(Input::Recipient(tone, more));
-                inputs.push(Input::Final(tone, more));
-            }
-        }
-        inputs
-    }
-
-    /// Every cell: 15 states by 37 inputs.
+    /// Every cell: 17 states by 47 inputs.
     #[test]
     fn every_cell_keeps_the_rules() {
+        lmtp_testkit::proves!("R5321-3.3-d");
         let mut allowed = 0;
-        for state in STATES {
-            for input in inputs() {
+        for state in State::ALL {
+            for input in Input::all() {
                 let (next, action) = step(state, input);
                 let cell = (state, input, next, action);
                 if action == Action::Violation {
@@ -239,7 +248,7 @@ mod tests {
                     continue;
                 }
                 allowed += 1;
-                // R5321-3.3-d: content only behind a 354.
+                // Content only behind a 354.
                 if next == State::Content {
                     assert_eq!(input, Input::Reply(Verb::Data, Tone::GoOn), "{cell:?}");
                 }
@@ -248,10 +257,24 @@ mod tests {
                     let yes = matches!(input, Input::Recipient(Tone::Yes, _));
                     assert!(yes || state == State::Recipients { accepted: true }, "{cell:?}");
                 }
+                // The first chunk only when a recipient was accepted and all are
+                // answered (RFC 3030 section 2).
+                if next == State::Chunks && state != State::Chunks {
+                    let yes = matches!(input, Input::Recipient(Tone::Yes, Next::Bdat));
+                    let no = input == Input::Recipient(Tone::No, Next::Bdat);
+                    assert!(yes || no && state == State::Recipients { accepted: true }, "{cell:?}");
+                }
+                // The end of the content only when content was asked for.
+                if action == Action::ExpectFinals {
+                    assert!(matches!(state, State::Content | State::Chunks), "{cell:?}");
+                }
                 // A 3yz answers nothing but DATA, and the QUIT that nobody minds.
                 if matches!(
                     input,
-                    Input::Greeting(Tone::GoOn) | Input::Recipient(Tone::GoOn, _) | Input::Final(Tone::GoOn, _)
+                    Input::Greeting(Tone::GoOn)
+                        | Input::Recipient(Tone::GoOn, _)
+                        | Input::Chunk(Tone::GoOn, _)
+                        | Input::Final(Tone::GoOn, _)
                 ) {
                     panic!("{cell:?}");
                 }
@@ -259,25 +282,39 @@ mod tests {
                 assert_ne!(state, State::Over, "{cell:?}");
             }
         }
-        assert_eq!(allowed, 39, "a row was added or lost: think, then count again");
+        assert_eq!(allowed, 58, "a row was added or lost: think, then count again");
     }
 
     #[test]
     fn groups_end_where_rfc_2920_says() {
-        for input in inputs() {
-            if let Some(next) = following(input) {
-                let sent = match input {
-                    Input::Reply(verb, _) => verb,
-                    Input::Recipient(..) => Verb::Rcpt,
-                    other => panic!("{other:?}"),
-                };
-                assert!(!sent.ends_group(), "{input:?} is followed by {next:?}");
+        lmtp_testkit::proves!("R2920-3.1-a");
+        for then in [None, Some(Input::Begin), Some(Input::Quit)] {
+            for input in Input::all() {
+                if let Some(next) = following(input, then) {
+                    let sent = match input {
+                        Input::Reply(verb, _) => verb,
+                        Input::Recipient(..) => Verb::Rcpt,
+                        // The end of the data may be the first of a group (section 3.1).
+                        Input::Final(..) => continue,
+                        other => panic!("{other:?}"),
+                    };
+                    assert!(!sent.ends_group(), "{input:?} is followed by {next:?}");
+                }
             }
+            assert_eq!(following(Input::Reply(Verb::Rset, Tone::Yes), then), Some(Verb::Mail));
+            assert_eq!(following(Input::Reply(Verb::Mail, Tone::Yes), then), Some(Verb::Rcpt));
+            assert_eq!(following(Input::Recipient(Tone::Yes, Next::Rcpt), then), Some(Verb::Rcpt));
+            assert_eq!(following(Input::Recipient(Tone::Yes, Next::Data), then), Some(Verb::Data));
+            // No chunk leaves before every RCPT has its reply (RFC 3030 section 2).
+            assert_eq!(following(Input::Recipient(Tone::Yes, Next::Bdat), then), None);
+            assert_eq!(following(Input::Chunk(Tone::Yes, More::Follow), then), None);
+            assert_eq!(following(Input::Reply(Verb::Data, Tone::GoOn), then), None);
+            assert_eq!(following(Input::Reply(Verb::Quit, Tone::Yes), then), None);
+            assert_eq!(following(Input::Final(Tone::Yes, More::Follow), then), None);
         }
-        assert_eq!(following(Input::Reply(Verb::Rset, Tone::Yes)), Some(Verb::Mail));
-        assert_eq!(following(Input::Reply(Verb::Mail, Tone::Yes)), Some(Verb::Rcpt));
-        assert_eq!(following(Input::Recipient(Tone::Yes, More::Follow)), Some(Verb::Rcpt));
-        assert_eq!(following(Input::Recipient(Tone::Yes, More::Last)), Some(Verb::Data));
-        assert_eq!(following(Input::Reply(Verb::Data, Tone::GoOn)), None);
+        let last = Input::Final(Tone::Yes, More::Last);
+        assert_eq!(following(last, Some(Input::Begin)), Some(Verb::Mail));
+        assert_eq!(following(last, Some(Input::Quit)), Some(Verb::Quit));
+        assert_eq!(following(last, None), None);
     }
 }

@@ -5,15 +5,16 @@ use core::mem;
 
 use bytes::Bytes;
 
+use super::content::{Chunk, End, Writer};
 use super::inflight::Expected;
 use super::preflight;
-use super::table::More;
+use super::table::{More, Next};
 use super::{Config, Event};
 use crate::report::Answer;
 use crate::value::{Capabilities, Command, MailParams, RcptParams, Reply, Verb};
 use crate::{
     Content, ContentClass, ContentError, Envelope, Fault, Limit, Limits, LineEndings, Phase, RecipientId, Report,
-    SendQueue, Stuffer, TransactionId,
+    SendQueue, TransactionId,
 };
 
 #[derive(Debug)]
@@ -23,13 +24,14 @@ pub(super) struct Transaction {
     params: MailParams,
     /// The place of the next recipient to look at for RCPT.
     next: usize,
-    stuffer: Stuffer,
+    writer: Writer,
     /// The last chunk given. It is held back until it is known whether another
     /// follows, so that the end of the data leaves in one write with it.
     held: Bytes,
     /// Where in the stream the content begins, once it has begun.
     content_from: Option<u64>,
-    /// Where in the stream the end of the data begins, once it is queued.
+    /// Where in the stream the end stands, once it is queued: what is behind
+    /// this place only leaves when it may have left.
     end_at: Option<u64>,
     /// Whether content was asked for and not given since.
     asked: bool,
@@ -40,9 +42,12 @@ pub(super) struct Transaction {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// Nothing has been said of it.
     Waiting,
     UnderWay,
     Over,
+    /// Over, and the application was told.
+    Told,
 }
 
 impl Transaction {
@@ -52,7 +57,7 @@ impl Transaction {
             content,
             params: MailParams::default(),
             next: 0,
-            stuffer: Stuffer::new(LineEndings::Reject, ContentClass::SevenBit),
+            writer: Writer::new(false, LineEndings::Reject, ContentClass::SevenBit),
             held: Bytes::new(),
             content_from: None,
             end_at: None,
@@ -70,16 +75,34 @@ impl Transaction {
         self.stage == Stage::Waiting
     }
 
+    pub(super) fn is_under_way(&self) -> bool {
+        self.stage == Stage::UnderWay
+    }
+
     pub(super) fn is_over(&self) -> bool {
-        self.stage == Stage::Over
+        matches!(self.stage, Stage::Over | Stage::Told)
+    }
+
+    /// Whether the end of its data is queued: the next message may follow.
+    pub(super) fn has_ended(&self) -> bool {
+        self.end_at.is_some()
+    }
+
+    /// Its name, if it is over and the application was not told.
+    pub(super) fn tell(&mut self) -> Option<TransactionId> {
+        if self.stage != Stage::Over {
+            return None;
+        }
+        self.stage = Stage::Told;
+        Some(self.id())
     }
 
     /// Decides what is to be asked of a server that offers this; `false` when
     /// nobody is left to ask for.
     pub(super) fn prepare(&mut self, offered: &Capabilities, config: &Config) -> bool {
-        let plan = preflight::plan(&mut self.report, self.content, offered, config.eight_bit);
+        let plan = preflight::plan(&mut self.report, self.content, offered, config);
         self.params = plan.params;
-        self.stuffer = Stuffer::new(config.line_endings, plan.allowed);
+        self.writer = Writer::new(plan.chunked, config.line_endings, plan.allowed);
         self.stage = Stage::UnderWay;
         self.next = self.place_from(0);
         self.report.mail.is_none() && self.next < self.report.recipients.len()
@@ -95,12 +118,16 @@ impl Transaction {
         Command::Mail(self.report.from.clone(), self.params.clone())
     }
 
-    pub(super) fn next_rcpt(&mut self) -> Option<(Command, RecipientId, More)> {
+    pub(super) fn next_rcpt(&mut self) -> Option<(Command, RecipientId, Next)> {
         let recipient = self.report.recipients.get(self.next)?;
         let (path, id) = (recipient.path.clone(), recipient_id(self.next));
         self.next = self.place_from(self.next.saturating_add(1));
-        let more = if self.next < self.report.recipients.len() { More::Follow } else { More::Last };
-        Some((Command::Rcpt(path, RcptParams::default()), id, more))
+        let next = match self.next < self.report.recipients.len() {
+            true => Next::Rcpt,
+            false if self.writer.is_chunked() => Next::Bdat,
+            false => Next::Data,
+        };
+        Some((Command::Rcpt(path, RcptParams::default()), id, next))
     }
 
     /// Enters a reply into the report.
@@ -130,6 +157,11 @@ impl Transaction {
                 self.report.data = answer;
                 None
             }
+            // What comes of a message that was given up is decided.
+            Expected::Chunk if self.report.fault.is_none() && !reply.code().is_success() => {
+                self.report.data = answer;
+                None
+            }
             Expected::Recipient(recipient, _) => {
                 self.report.recipients.get_mut(recipient.index())?.rcpt = answer;
                 Some(Event::Recipient(id, recipient, reply.clone()))
@@ -138,7 +170,7 @@ impl Transaction {
                 self.report.recipients.get_mut(recipient.index())?.final_reply = answer;
                 Some(Event::Final(id, recipient, reply.clone()))
             }
-            Expected::Greeting | Expected::Reply(_) => None,
+            Expected::Greeting | Expected::Reply(_) | Expected::Chunk => None,
         }
     }
 
@@ -147,25 +179,31 @@ impl Transaction {
         !mem::replace(&mut self.asked, true)
     }
 
-    /// Queues the chunk before, keeps this one.
-    pub(super) fn content(&mut self, chunk: Bytes, queue: &mut SendQueue) -> Result<(), ContentError> {
+    /// Queues the piece before, keeps this one.
+    pub(super) fn content(&mut self, piece: Bytes, queue: &mut SendQueue) -> Result<Option<Chunk>, ContentError> {
         self.asked = false;
         self.content_from.get_or_insert(queue.mark());
-        if chunk.is_empty() {
-            return Ok(());
+        if piece.is_empty() {
+            return Ok(None);
         }
-        let before = mem::replace(&mut self.held, chunk);
-        self.stuffer.push(&before, queue)
+        let before = mem::replace(&mut self.held, piece);
+        self.writer.push(&before, queue)
     }
 
-    /// Queues the last chunk and the end of the data; gives the octets between
-    /// DATA's reply and that end.
-    pub(super) fn end(&mut self, queue: &mut SendQueue) -> Result<u64, ContentError> {
+    /// Queues the last piece and the end of the data; gives that end, and the
+    /// octets between DATA's reply and it.
+    pub(super) fn end(&mut self, queue: &mut SendQueue) -> Result<(End, u64), ContentError> {
         self.content(Bytes::new(), queue)?;
-        self.stuffer.push(&mem::take(&mut self.held), queue)?;
-        let end = self.stuffer.finish(self.content.size, queue)?;
-        self.end_at = Some(end);
-        Ok(end.saturating_sub(self.content_from.unwrap_or(end)))
+        let end = self.writer.end(&mem::take(&mut self.held), self.content.size, queue)?;
+        self.end_at = Some(end.place);
+        let octets = end.place.saturating_sub(self.content_from.unwrap_or(end.place));
+        Ok((end, octets))
+    }
+
+    /// The content will not be complete, and the session goes on.
+    pub(super) fn give_up(&mut self, fault: Fault) {
+        self.held = Bytes::new();
+        self.report.stop(fault);
     }
 
     /// The recipients that a final reply is due for.
@@ -189,26 +227,25 @@ impl Transaction {
         report
     }
 
-    /// From the first octet of the end on it is in the peer's hands: some take
-    /// less than the whole for it.
     fn end_may_have_left(&self, sent: u64) -> bool {
         self.end_at.is_some_and(|end| sent > end)
     }
 
-    pub(super) fn finish(&mut self) -> TransactionId {
+    pub(super) fn finish(&mut self) {
         self.report.end_may_have_left = self.end_at.is_some();
         self.stage = Stage::Over;
-        self.id()
     }
 
     /// No more will be learnt, this much having been written.
     pub(super) fn stop(&mut self, fault: Fault, sent: u64) {
-        if self.is_over() {
-            return self.report.warn(fault.message());
-        }
         self.report.end_may_have_left = self.end_may_have_left(sent);
         self.report.stop(fault);
         self.stage = Stage::Over;
+    }
+
+    /// It came no further than to this phase, wherever the session stopped.
+    pub(super) fn stopped_at(&mut self, phase: Phase) {
+        self.report.reached = phase;
     }
 
     pub(super) fn warn(&mut self, warning: &str) {

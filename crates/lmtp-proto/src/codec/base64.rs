@@ -134,6 +134,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(lmtp_testkit::effort::cases(256))]
+
         #[test]
         fn octets_survive(octets: Vec<u8>) {
             prop_assert_eq!(decode_line(encode_line(&octets).as_bytes()), Ok(octets.clone()));

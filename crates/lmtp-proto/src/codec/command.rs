@@ -7,11 +7,11 @@ use nom::bytes::complete::{tag_no_case, take_while_m_n};
 use nom::{IResult, Parser};
 
 use super::param::{RawParam, esmtp_param};
-use super::{number, path, whole};
+use super::{enter, number, path, whole};
 use crate::command_error::CommandError;
 use crate::value::{
     AddressProblem, AuthResponse, ClientAttributes, Command, CommandText, Domain, ForwardPath, InvalidClientAttributes,
-    Keyword, LhloName, MailParams, MechanismName, Param, RcptParams, ReversePath, Verb,
+    Keyword, LhloName, MailParams, MechanismName, RcptParams, ReversePath, Verb,
 };
 
 /// What is taken although the grammar does not allow it.
@@ -46,6 +46,9 @@ pub fn parse_command(line: &[u8]) -> Result<Command, CommandError> {
 /// It is no command all the same.
 pub fn parse_command_with(line: &[u8], leniency: Leniency) -> Result<Command, CommandError> {
     let line = trim_end(line);
+    if line.is_empty() {
+        return Err(CommandError::Empty);
+    }
     let end = line.iter().position(|&octet| is_blank(octet)).unwrap_or(line.len());
     let (word, rest) = line.split_at_checked(end).unwrap_or_default();
     let verb = verb(word)?;
@@ -90,7 +93,6 @@ fn trim_end(mut line: &[u8]) -> &[u8] {
 fn verb(word: &[u8]) -> Result<Verb, CommandError> {
     let found = Verb::ALL.iter().copied().find(|verb| verb.as_str().as_bytes().eq_ignore_ascii_case(word));
     found.ok_or_else(|| match word {
-        [] => CommandError::Empty,
         word if word.eq_ignore_ascii_case(b"HELO") || word.eq_ignore_ascii_case(b"EHLO") => CommandError::Helo,
         _ => CommandError::UnknownVerb,
     })
@@ -187,7 +189,7 @@ impl<'a> Input<'a> {
         };
         let mut params = MailParams::default();
         while let Some(param) = self.param()? {
-            enter_mail(&mut params, param)?;
+            enter::mail(&mut params, param)?;
         }
         Ok(Command::Mail(from, params))
     }
@@ -208,7 +210,7 @@ impl<'a> Input<'a> {
         };
         let mut params = RcptParams::default();
         while let Some(param) = self.param()? {
-            enter_rcpt(&mut params, param)?;
+            enter::rcpt(&mut params, param)?;
         }
         Ok(Command::Rcpt(to, params))
     }
@@ -304,109 +306,6 @@ fn keyword(attribute: &crate::value::ClientAttribute) -> Keyword {
 
 fn text(octets: &[u8]) -> Option<&str> {
     str::from_utf8(octets).ok()
-}
-
-/// What is wrong with a parameter.
-enum Wrong {
-    Value,
-    Repeated,
-}
-
-/// Enters a parameter of MAIL. One that is given twice is an error for each of
-/// them (RFC 1870 section 6, RFC 3461 section 4.5, RFC 6152 section 3).
-fn enter_mail(params: &mut MailParams, raw: RawParam<'_>) -> Result<(), CommandError> {
-    let is = |keyword: &str| raw.keyword.eq_ignore_ascii_case(keyword.as_bytes());
-    let entered = if is("SIZE") {
-        set(&mut params.size, raw.value.and_then(|value| whole(super::param::size_value, value)))
-    } else if is("BODY") {
-        set(&mut params.body, parsed(raw))
-    } else if is("SMTPUTF8") {
-        raise(&mut params.smtputf8, raw)
-    } else if is("RET") {
-        set(&mut params.ret, parsed(raw))
-    } else if is("ENVID") {
-        set(&mut params.envid, parsed(raw))
-    } else if is("AUTH") {
-        set(&mut params.auth, parsed(raw))
-    } else if is("BY") {
-        set(&mut params.by, parsed(raw))
-    } else if is("MT-PRIORITY") {
-        set(&mut params.priority, parsed(raw))
-    } else if is("REQUIRETLS") {
-        raise(&mut params.require_tls, raw)
-    } else {
-        keep(&mut params.others, raw)
-    };
-    entered.map_err(|wrong| wrong.of(raw))
-}
-
-/// Enters a parameter of RCPT.
-fn enter_rcpt(params: &mut RcptParams, raw: RawParam<'_>) -> Result<(), CommandError> {
-    let is = |keyword: &str| raw.keyword.eq_ignore_ascii_case(keyword.as_bytes());
-    let entered = if is("NOTIFY") {
-        set(&mut params.notify, parsed(raw))
-    } else if is("ORCPT") {
-        set(&mut params.orcpt, parsed(raw))
-    } else if is("XRCPTFORWARD") {
-        set(&mut params.forward, parsed(raw))
-    } else if is("IGNOREQUOTA") {
-        raise(&mut params.ignore_quota, raw)
-    } else {
-        keep(&mut params.others, raw)
-    };
-    entered.map_err(|wrong| wrong.of(raw))
-}
-
-impl Wrong {
-    fn of(self, raw: RawParam<'_>) -> CommandError {
-        let keyword = Keyword::from_checked(raw.keyword);
-        match self {
-            Self::Value => CommandError::BadParameter(keyword),
-            Self::Repeated => CommandError::RepeatedParameter(keyword),
-        }
-    }
-}
-
-fn parsed<T: str::FromStr>(raw: RawParam<'_>) -> Option<T> {
-    raw.value.and_then(text)?.parse().ok()
-}
-
-fn set<T>(slot: &mut Option<T>, value: Option<T>) -> Result<(), Wrong> {
-    match (&slot, value) {
-        (Some(_), _) => Err(Wrong::Repeated),
-        (None, None) => Err(Wrong::Value),
-        (None, value) => {
-            *slot = value;
-            Ok(())
-        }
-    }
-}
-
-fn raise(flag: &mut bool, raw: RawParam<'_>) -> Result<(), Wrong> {
-    match (*flag, raw.value) {
-        (true, _) => Err(Wrong::Repeated),
-        (false, Some(_)) => Err(Wrong::Value),
-        (false, None) => {
-            *flag = true;
-            Ok(())
-        }
-    }
-}
-
-/// So many unknown parameters that comparing each with each is no work; they are
-/// refused anyway, or known to somebody.
-const MOST_OTHERS: usize = 32;
-
-fn keep(others: &mut alloc::vec::Vec<Param>, raw: RawParam<'_>) -> Result<(), Wrong> {
-    let same = |other: &Param| other.keyword().as_str().as_bytes().eq_ignore_ascii_case(raw.keyword);
-    if others.iter().any(same) {
-        return Err(Wrong::Repeated);
-    }
-    if others.len() >= MOST_OTHERS {
-        return Err(Wrong::Value);
-    }
-    others.push(Param::from_checked(Keyword::from_checked(raw.keyword), raw.value.and_then(text)));
-    Ok(())
 }
 
 /// ```abnf

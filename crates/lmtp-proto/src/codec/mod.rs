@@ -21,6 +21,7 @@ pub(crate) mod base64;
 pub(crate) mod capability;
 pub(crate) mod command;
 mod encode;
+mod enter;
 pub(crate) mod param;
 pub(crate) mod path;
 pub(crate) mod reply;

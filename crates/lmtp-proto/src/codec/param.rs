@@ -144,7 +144,9 @@ fn notify_element(input: &[u8]) -> IResult<&[u8], Notify> {
 /// utf-8-type-addr            = "utf-8;" utf-8-enc-addr
 /// ```
 ///
-/// (RFC 3461 section 4.2, RFC 6533 section 3.) Gives the place of the ";".
+/// (RFC 3461 section 4.2, RFC 6533 section 3.) Gives the place of the ";". A
+/// `utf-8` address of another form is xtext like any other: it is passed on as it
+/// is.
 pub(crate) fn original_recipient(input: &[u8]) -> IResult<&[u8], usize> {
     let utf8 = (terminated(tag_no_case("utf-8"), peek(tag(";"))), tag(";"), xtext::unitext);
     let kind = verify(atom, <[u8]>::is_ascii);

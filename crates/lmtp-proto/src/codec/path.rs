@@ -7,6 +7,7 @@
 //! taken: what cannot be seen has no place in an address, and one can be printed
 //! as it is.
 
+use alloc::borrow::Cow;
 use core::net::Ipv6Addr;
 use core::str;
 
@@ -17,7 +18,7 @@ use nom::multi::{many0_count, separated_list1};
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 
-use crate::text::misleads;
+use crate::text::is_visible;
 use crate::value::{AddressProblem, Mailbox};
 
 /// ```abnf
@@ -56,6 +57,22 @@ fn quoted_string(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let text = |input| visible_utf8(|octet| matches!(octet, 32..=33 | 35..=91 | 93..=126), input);
     let pair = recognize((tag("\\"), take_while_m_n(1, 1, |octet| matches!(octet, 32..=126))));
     recognize((tag("\""), many0_count(alt((text, pair))), tag("\""))).parse(input)
+}
+
+/// What a local part says, without quotes and without what escapes in them.
+pub(crate) fn unquoted(local_part: &str) -> Cow<'_, str> {
+    let Some(text) = local_part.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
+        return Cow::Borrowed(local_part);
+    };
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = false;
+    let plain = text.chars().filter(|&c| {
+        escaped = c == '\\' && !escaped;
+        !escaped
+    });
+    Cow::Owned(plain.collect())
 }
 
 /// ```abnf
@@ -135,7 +152,7 @@ fn is_ipv6(text: &[u8]) -> bool {
 pub(crate) fn visible_utf8(ascii: impl Fn(u8) -> bool, input: &[u8]) -> IResult<&[u8], &[u8]> {
     let end = input.iter().position(|&octet| octet.is_ascii() && !ascii(octet)).unwrap_or(input.len());
     let (text, rest) = input.split_at_checked(end).unwrap_or_default();
-    let visible = |text: &str| text.chars().all(|c| c.is_ascii() || !(misleads(c) || c.is_whitespace()));
+    let visible = |text: &str| text.chars().all(|c| c.is_ascii() || is_visible(c));
     if !text.is_empty() && str::from_utf8(text).is_ok_and(visible) {
         Ok((rest, text))
     } else {

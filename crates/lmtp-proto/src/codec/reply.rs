@@ -192,6 +192,7 @@ mod tests {
 
     #[test]
     fn replies_of_every_form() {
+        lmtp_testkit::proves!("R5321-4.2-c", "R2034-4-d", "R2034-4-f", "R3463-2-a");
         assert_eq!(read(b"250 ok\r\n"), reply(250, "", "ok"));
         assert_eq!(read(b"250\r\n"), reply(250, "", ""));
         assert_eq!(read(b"250 \r\n"), reply(250, "", ""));
@@ -210,6 +211,7 @@ mod tests {
 
     #[test]
     fn what_is_no_reply() {
+        lmtp_testkit::proves!("R5321-2.3.8-a", "R5321-4.2.1-c");
         let problem = |text| match read(text) {
             Err(Error::Syntax { problem, .. }) => problem,
             other => panic!("{other:?}"),
@@ -234,6 +236,7 @@ mod tests {
 
     #[test]
     fn limits_hold() {
+        lmtp_testkit::proves!("R5321-4.5.3.1.5-b");
         let limits = Limits { reply_line: 16, reply_size: 40, ..Limits::default() };
         let read = |text: &str| ReplyReader::new().read(&mut BytesMut::from(text), &limits, Phase::Data);
         assert!(read("250 0123456789\r\n").is_ok());

@@ -3,16 +3,18 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take, take_while_m_n, take_while1};
 use nom::combinator::{map_opt, recognize, verify};
-use nom::multi::many1_count;
+use nom::multi::{fold_many0, many1_count};
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 
 use super::path::visible_utf8;
+use crate::text::is_visible;
 
 /// ```abnf
 /// xtext = *( xchar / hexchar )
@@ -24,6 +26,21 @@ use super::path::visible_utf8;
 pub(crate) fn printable(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let printable = verify(hexchar, |&octet| matches!(octet, 32..=126)).map(|_| ());
     recognize(many1_count(alt((take_while1(is_xchar).map(|_| ()), printable)))).parse(input)
+}
+
+/// ```abnf
+/// xtext = *( xchar / hexchar )
+/// ```
+///
+/// Decoded, whatever it says.
+pub(crate) fn octets(input: &[u8]) -> IResult<&[u8], Vec<u8>> {
+    let escaped = hexchar.map(|octet| Cow::Owned(Vec::from([octet])));
+    let run = alt((take_while1(is_xchar).map(Cow::Borrowed), escaped));
+    fold_many0(run, Vec::new, |mut said, run: Cow<'_, [u8]>| {
+        said.extend_from_slice(&run);
+        said
+    })
+    .parse(input)
 }
 
 /// ```abnf
@@ -60,11 +77,11 @@ pub(crate) fn unitext(input: &[u8]) -> IResult<&[u8], &[u8]> {
 /// EmbeddedUnicodeChar = %x5C.78 "{" HEXPOINT "}"
 /// ```
 ///
-/// Of the control characters that HEXPOINT allows none is taken; digits in lower
+/// Nothing is taken that cannot be seen, though HEXPOINT allows it; digits in lower
 /// case are.
 fn embedded(input: &[u8]) -> IResult<&[u8], char> {
     let digits = take_while_m_n(2, 6, |octet: u8| octet.is_ascii_hexdigit());
-    let seen = |c: &char| !c.is_control();
+    let seen = |c: &char| *c == ' ' || is_visible(*c);
     verify(map_opt(delimited(tag("\\x{"), digits, tag("}")), |digits| hex(digits).and_then(char::from_u32)), seen)
         .parse(input)
 }

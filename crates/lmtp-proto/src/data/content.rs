@@ -11,6 +11,10 @@ pub enum ContentClass {
     EightBit,
     /// Octets above 127 in the header (RFC 6532).
     EightBitHeader,
+    /// Anything, NUL and lone CR and LF too: not lines but octets, to be sent as
+    /// they are, by BDAT alone (RFC 3030 section 3). No scan finds this out, for
+    /// what is binary and what is broken look the same: who knows it tells it.
+    Binary,
 }
 
 /// What is known of a message before it is sent. The more, the better: a size

@@ -1,6 +1,7 @@
 //! The message on the wire: what it may hold, where its lines end, which dots
 //! are doubled.
 
+mod chunk;
 mod class;
 mod content;
 mod look;
@@ -8,6 +9,7 @@ mod stuff;
 mod unstuff;
 mod walk;
 
+pub use chunk::Chunker;
 pub use content::{Content, ContentClass, Scan};
 pub use stuff::Stuffer;
 pub use unstuff::{BareNewlines, Piece, Unstuffer};

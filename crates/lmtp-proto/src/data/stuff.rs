@@ -40,7 +40,7 @@ impl Stuffer {
     ///
     /// The message holds what must not be sent. Its end must not be sent then.
     pub fn push(&mut self, chunk: &Bytes, queue: &mut SendQueue) -> Result<(), ContentError> {
-        self.walker.walk(chunk, &mut Onto { chunk, queue, size: &mut self.size })
+        self.walker.walk(chunk, &mut Onto { chunk, queue, size: &mut self.size, dots: true })
     }
 
     /// Completes the last line, and gives the place in the stream where the end
@@ -51,23 +51,37 @@ impl Stuffer {
     /// The message has failed before, ends in a lone CR, or is not of the size
     /// that was told of it, if one was. Its end is not appended.
     pub fn finish(&mut self, told: Option<u64>, queue: &mut SendQueue) -> Result<u64, ContentError> {
-        // Whoever tells a size may not count the line end that the last line lacks.
-        let given = self.size;
-        self.walker.finish(&mut Onto { chunk: &Bytes::new(), queue, size: &mut self.size })?;
-        if told.is_some_and(|told| told != given && told != self.size) {
-            return Err(self.walker.error(ContentProblem::WrongSize, 0));
-        }
+        finish(&mut self.walker, &mut self.size, told, queue)?;
         let end = queue.mark();
         queue.put(b".\r\n");
         Ok(end)
     }
 }
 
+/// Completes the last line and compares the size with what was told of it.
+pub(super) fn finish(
+    walker: &mut Walker,
+    size: &mut u64,
+    told: Option<u64>,
+    queue: &mut SendQueue,
+) -> Result<(), ContentError> {
+    // Whoever tells a size may not count the line end that the last line lacks.
+    let given = *size;
+    walker.finish(&mut Onto { chunk: &Bytes::new(), queue, size, dots: false })?;
+    match told.is_some_and(|told| told != given && told != *size) {
+        true => Err(walker.error(ContentProblem::WrongSize, 0)),
+        false => Ok(()),
+    }
+}
+
 /// The walk, put onto a queue.
-struct Onto<'a> {
-    chunk: &'a Bytes,
-    queue: &'a mut SendQueue,
-    size: &'a mut u64,
+pub(super) struct Onto<'a> {
+    pub(super) chunk: &'a Bytes,
+    pub(super) queue: &'a mut SendQueue,
+    /// Octets of the message.
+    pub(super) size: &'a mut u64,
+    /// Whether dots are doubled.
+    pub(super) dots: bool,
 }
 
 impl Sink for Onto<'_> {
@@ -84,6 +98,8 @@ impl Sink for Onto<'_> {
     }
 
     fn dot(&mut self) {
-        self.queue.put(b".");
+        if self.dots {
+            self.queue.put(b".");
+        }
     }
 }

@@ -66,9 +66,10 @@ fn endings() -> impl Strategy<Value = LineEndings> {
 }
 
 proptest! {
-    /// R5321-4.5.2-a, -c, -d; R5321-2.3.8-b; R5321-4.1.1.4-d; R1870-5-a.
     #[test]
     fn stuffing_equals_its_definition_under_every_cut(message in octets(0..40), endings in endings()) {
+        lmtp_testkit::proves!("R5321-4.5.2-a", "R5321-4.5.2-c", "R5321-4.5.2-d", "R5321-4.1.1.4-d");
+        lmtp_testkit::proves!("R5321-2.3.8-b", "SMUG-practice-c", "R1870-5-a");
         let expected = by_definition(&message, endings);
         for cut in 0..=message.len() {
             let (left, right) = message.split_at(cut);

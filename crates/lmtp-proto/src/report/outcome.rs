@@ -164,6 +164,7 @@ mod tests {
 
     #[test]
     fn precedence_as_designed() {
+        lmtp_testkit::proves!("R2033-4.2-j", "R2033-4.2-k");
         // (1) MAIL's refusal is the answer; the 503s behind it are consequences.
         assert_eq!(verdict(451, 503, 503, 0, false), (Temporary, Phase::Mail));
         assert_eq!(verdict(550, 250, 0, 0, false), (Permanent, Phase::Mail));
@@ -186,6 +187,7 @@ mod tests {
 
     #[test]
     fn delivered_needs_the_recipients_own_final_2yz() {
+        lmtp_testkit::proves!("R2033-4.2-j");
         for mail in [0, 250, 451, 550] {
             for rcpt in [0, 250, 450, 550] {
                 for data in [0, 354, 451, 554] {

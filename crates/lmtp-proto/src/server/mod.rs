@@ -19,6 +19,7 @@
 //! ```
 
 mod answer;
+mod cells;
 mod command;
 mod config;
 mod content;

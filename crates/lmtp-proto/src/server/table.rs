@@ -167,34 +167,6 @@ pub const fn step(state: State, input: Input) -> (State, Action) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
-
-    const STATES: [State; 13] = [
-        State::Connected,
-        State::TurnedAway,
-        State::Greeted,
-        State::Ready,
-        State::Sender,
-        State::Recipients,
-        State::Content,
-        State::Chunks,
-        State::BrokenChunks,
-        State::Finals,
-        State::Authenticating,
-        State::Securing,
-        State::Over,
-    ];
-
-    fn inputs() -> Vec<Input> {
-        let mut inputs =
-            Vec::from([Input::Challenge, Input::LastChunk, Input::EndOfData, Input::Answered, Input::Secured]);
-        for answer in [Answer::Yes, Answer::No] {
-            inputs.extend([Input::Greeting(answer), Input::Chunk(answer)]);
-            inputs.extend(Verb::ALL.iter().map(|&verb| Input::Answer(verb, answer)));
-        }
-        inputs.extend(Verb::ALL.iter().copied().map(Input::Command));
-        inputs
-    }
 
     const IN_TRANSACTION: [State; 4] = [State::Sender, State::Recipients, State::Chunks, State::BrokenChunks];
     const COMMAND_STATES: [State; 7] = [
@@ -211,8 +183,8 @@ mod tests {
     #[test]
     fn every_cell_keeps_the_rules() {
         let mut possible = 0;
-        for state in STATES {
-            for input in inputs() {
+        for state in State::ALL {
+            for input in Input::all() {
                 let (next, action) = step(state, input);
                 let cell = (state, input, next, action);
                 if action == Action::Impossible {

@@ -1,11 +1,11 @@
 //! Who handed a message in.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use core::fmt;
 use core::str::FromStr;
 
-use super::{InvalidAddress, Mailbox, ReversePath};
-use crate::codec::xtext;
+use super::{AddressProblem, InvalidAddress, Mailbox};
+use crate::codec::{self, xtext};
 
 /// Who handed a message in, as far as the client knows (RFC 4954 section 5).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,15 +21,13 @@ impl FromStr for AuthSender {
     type Err = InvalidAddress;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // Text that is no xtext is no mailbox either: it fails as it is.
-        let address = xtext::decoded(text);
-        if address.is_empty() {
-            return address.parse().map(Self::Mailbox);
+        let address = codec::whole(xtext::octets, text.as_bytes()).and_then(|octets| String::from_utf8(octets).ok());
+        match address.as_deref() {
+            None => Err(InvalidAddress::new(text, "a value of AUTH", AddressProblem::Syntax)),
+            Some("<>") => Ok(Self::Unknown),
+            // Some put it in brackets, as it stands in MAIL.
+            Some(address) => codec::path::unbracketed(address).parse().map(Self::Mailbox),
         }
-        Ok(match address.parse()? {
-            ReversePath::Null => Self::Unknown,
-            ReversePath::Mailbox(mailbox) => Self::Mailbox(mailbox),
-        })
     }
 }
 

@@ -232,6 +232,8 @@ impl From<&Reply> for Capabilities {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
+    use alloc::string::ToString;
 
     fn announced(lines: &str) -> Capabilities {
         Capabilities::from(&Reply::new(250, None, lines).unwrap())
@@ -239,6 +241,7 @@ mod tests {
 
     #[test]
     fn a_dovecot() {
+        lmtp_testkit::proves!("R5321-4.1.1.1-c");
         let offered = announced("dovecot.example Hello\n8BITMIME\nCHUNKING\npipelining\nXCLIENT ADDR PORT\nSIZE 1000");
         assert_eq!(offered.server(), "dovecot.example");
         assert!(offered.pipelining() && offered.eight_bit_mime() && !offered.smtputf8());
@@ -247,7 +250,75 @@ mod tests {
     }
 
     #[test]
+    fn every_extension() {
+        type Offered = fn(&Capabilities) -> bool;
+        let flags: [(&str, Offered); 14] = [
+            ("pipelining", Capabilities::pipelining),
+            ("8BITmime", Capabilities::eight_bit_mime),
+            ("SMTPUTF8 foo", Capabilities::smtputf8),
+            ("Chunking", Capabilities::chunking),
+            ("BINARYMIME", Capabilities::binary_mime),
+            ("EnhancedStatusCodes", Capabilities::enhanced_status_codes),
+            ("DSN", Capabilities::dsn),
+            ("STARTTLS", Capabilities::start_tls),
+            ("REQUIRETLS", Capabilities::require_tls),
+            ("XRCPTFORWARD", Capabilities::xrcptforward),
+            ("IGNOREQUOTA", Capabilities::ignore_quota),
+            ("TRACE", Capabilities::trace),
+            ("DELIVERBY", |offered| offered.deliver_by().is_some()),
+            ("MT-PRIORITY", |offered| offered.priority().is_some()),
+        ];
+        for (line, offered) in flags {
+            assert!(offered(&announced(&format!("x\nOTHER\n{line}"))), "{line}");
+            // The first line is no extension, and a longer word is another one.
+            assert!(!offered(&announced(&format!("{line}\nX{line}\n{line}X"))) || line.contains(' '), "{line}");
+        }
+    }
+
+    #[test]
+    fn mechanisms_of_either_form() {
+        let names = |lines: &str| -> Vec<String> {
+            announced(&format!("x\n{lines}")).auth().map(|name| name.as_str().into()).collect()
+        };
+        assert_eq!(names("AUTH PLAIN login"), ["PLAIN", "LOGIN"]);
+        assert_eq!(names("AUTH=PLAIN LOGIN\nauth  SCRAM-SHA-256 PLAIN !?"), ["PLAIN", "LOGIN", "SCRAM-SHA-256"]);
+        assert!(names("AUTH\nAUTHX PLAIN\nAUTH ").is_empty());
+    }
+
+    #[test]
+    fn limits_are_numbers() {
+        let limits = |line: &str| {
+            let offered = announced(&format!("x\n{line}")).limits();
+            [offered.mail_max, offered.rcpt_max, offered.rcpt_domain_max]
+        };
+        assert_eq!(limits("LIMITS MAILMAX=3 rcptmax=20 RCPTDOMAINMAX=999999"), [Some(3), Some(20), Some(999_999)]);
+        // One bad value is passed over (R9422-3.7-b), a bad line is (R9422-3.7-a).
+        assert_eq!(limits("LIMITS MAILMAX=0 RCPTMAX=20 FOO=1 BAR"), [None, Some(20), None]);
+        assert_eq!(limits("LIMITS MAILMAX RCPTMAX=1000000 RCPTDOMAINMAX=+1"), [None; 3]);
+        for line in ["LIMITS", "LIMITS ;;;", "LIMITS MAILMAX=3 ;", "LIMITS MAILMAX=3 =4", "x"] {
+            assert_eq!(limits(line), [None; 3], "{line}");
+        }
+    }
+
+    #[test]
+    fn parameters_of_the_rest() {
+        let by = |line: &str| announced(&format!("x\n{line}")).deliver_by().map(|by| by.minimum);
+        assert_eq!(by("DELIVERBY"), Some(None));
+        assert_eq!(by("DELIVERBY 30,x=1"), Some(Some(30)));
+        assert_eq!(by("DELIVERBY ,x=1"), Some(None));
+        assert_eq!(by("DELIVERBY 1234567890"), Some(None));
+        let offered = announced("x\nMT-PRIORITY STANAG4406\nXCLIENT NAME addr X-New *\nXFORWARD HELO");
+        assert_eq!(offered.priority(), Some("STANAG4406"));
+        assert_eq!(announced("x\nMT-PRIORITY a b").priority(), Some(""));
+        let names: Vec<_> = offered.xclient().map(|name| name.to_string()).collect();
+        assert_eq!(names, ["NAME", "ADDR", "X-NEW"]);
+        assert_eq!(offered.xforward().collect::<Vec<_>>(), [ClientAttribute::Helo]);
+        assert_eq!(announced("x").xclient().count(), 0);
+    }
+
+    #[test]
     fn odd_lines_are_kept() {
+        lmtp_testkit::proves!("CYRUS-docs-b");
         let offered = announced("x\nOk SESSIONID=<cyrus-1>\n\nAUTH=PLAIN\n*!\u{fffd}");
         let lines: Vec<_> = offered.extensions().iter().map(Extension::as_str).collect();
         assert_eq!(lines, ["Ok SESSIONID=<cyrus-1>", "", "AUTH=PLAIN", "*!\u{fffd}"]);
@@ -255,6 +326,7 @@ mod tests {
 
     #[test]
     fn the_forms_of_size() {
+        lmtp_testkit::proves!("R1870-3-c");
         for (line, size) in [
             ("SIZE", Some(0)),
             ("SIZE 0", Some(0)),

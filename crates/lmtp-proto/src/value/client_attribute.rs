@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use core::fmt;
 use core::net::IpAddr;
 use core::str::FromStr;
@@ -208,8 +208,8 @@ impl FromStr for AttributeValue {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match codec::whole(xtext::printable, text.as_bytes()) {
-            Some(_) => Self::text(&xtext::decoded(text)),
+        match codec::whole(xtext::octets, text.as_bytes()) {
+            Some(octets) => Self::text(&String::from_utf8_lossy(&octets)),
             None => Self::text(text),
         }
     }
@@ -222,6 +222,32 @@ impl fmt::Display for AttributeValue {
             Self::Text(text) => xtext::Encoded(text.as_str()).fmt(f),
             Self::Unavailable => f.write_str("[UNAVAILABLE]"),
             Self::TempUnavailable => f.write_str("[TEMPUNAVAIL]"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_either_family() {
+        let address = |text: &str| text.parse::<AttributeValue>().unwrap().address();
+        assert_eq!(address("192.0.2.7"), Some([192, 0, 2, 7].into()));
+        assert_eq!(address("ipv6:2001:db8::1"), "2001:db8::1".parse().ok());
+        // Dovecot leaves the tag out.
+        assert_eq!(address("2001:db8::1"), "2001:db8::1".parse().ok());
+        assert_eq!(address("IPV6:192.0.2.7"), None);
+        assert_eq!(address("[UNAVAILABLE]"), None);
+        assert_eq!(AttributeValue::from(IpAddr::from([192, 0, 2, 7])).to_string(), "192.0.2.7");
+    }
+
+    #[test]
+    fn names_in_any_case() {
+        assert_eq!("desTaddr".parse(), Ok(ClientAttribute::DestAddr));
+        assert_eq!("x-new".parse::<ClientAttribute>().unwrap().as_str(), "X-NEW");
+        for text in ["", "-a", "a b", "a=b", &"a".repeat(33)] {
+            assert!(text.parse::<ClientAttribute>().is_err(), "{text:?}");
         }
     }
 }

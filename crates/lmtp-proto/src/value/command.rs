@@ -107,6 +107,7 @@ mod tests {
 
     #[test]
     fn the_wire_form() {
+        lmtp_testkit::proves!("R5321-3.3-g");
         let mut params = MailParams::default();
         let from: ReversePath = "a@x".parse().unwrap();
         let rcpt = |path| Command::Rcpt(path, RcptParams::default());

@@ -5,7 +5,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use super::InvalidValue;
-use crate::text::misleads;
+use crate::text::is_visible;
 
 /// The argument of NOOP, VRFY, EXPN or HELP: words on one line (`String` of
 /// RFC 5321 section 4.1.2, taken widely, for it is seldom written by that rule).
@@ -26,8 +26,11 @@ impl FromStr for CommandText {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let seen = |c: char| c == ' ' || !(misleads(c) || c.is_whitespace());
-        if text.is_empty() || text.starts_with(' ') || text.ends_with(' ') || !text.chars().all(seen) {
+        if text.is_empty()
+            || text.starts_with(' ')
+            || text.ends_with(' ')
+            || !text.chars().all(|c| c == ' ' || is_visible(c))
+        {
             return Err(InvalidValue::new(text, "the argument of a command"));
         }
         Ok(Self(text.into()))

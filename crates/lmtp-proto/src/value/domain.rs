@@ -72,6 +72,7 @@ mod tests {
 
     #[test]
     fn names_and_literals() {
+        lmtp_testkit::proves!("R5321-4.1.2-i", "R5321-4.1.3-a", "R5321-4.1.3-b");
         for text in [
             "localhost",
             "a",
@@ -99,6 +100,7 @@ mod tests {
 
     #[test]
     fn what_is_neither() {
+        lmtp_testkit::proves!("R5321-4.1.2-i", "R5321-4.1.3-a", "R5321-4.1.3-b");
         for text in [
             "",
             ".",

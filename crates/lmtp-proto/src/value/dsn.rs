@@ -234,3 +234,41 @@ impl fmt::Display for OriginalRecipient {
         f.pad(&self.text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn xtext_is_decoded() {
+        let envid = EnvelopeId::new("a+b = c").unwrap();
+        assert_eq!((envid.as_xtext(), &*envid.text()), ("a+2Bb+20+3D+20c", "a+b = c"));
+        for text in ["", "a\nb", "a\u{e9}", &"+".repeat(34)] {
+            assert!(EnvelopeId::new(text).is_err(), "{text:?}");
+        }
+        assert!(EnvelopeId::new(&"+".repeat(33)).is_ok());
+    }
+
+    #[test]
+    fn original_recipients_of_either_kind() {
+        let plain: OriginalRecipient = "rfc822;bob+2Bx@ex.org".parse().unwrap();
+        assert_eq!((plain.kind(), &*plain.address()), ("rfc822", "bob+x@ex.org"));
+        assert_eq!(OriginalRecipient::new("rfc822", "bob+x@ex.org").unwrap(), plain);
+
+        let native: OriginalRecipient = "utf-8;us\u{e9}r\\x{2B}@ex.org".parse().unwrap();
+        assert_eq!(native.address(), "us\u{e9}r+@ex.org");
+        let ascii = native.to_ascii().unwrap();
+        assert_eq!(ascii.to_string(), "utf-8;us\\x{E9}r\\x{2B}@ex.org");
+        assert_eq!(ascii.address(), native.address());
+        assert!(OriginalRecipient::new("rfc822", "us\u{e9}r@ex.org").is_err());
+        assert!(OriginalRecipient::new("a b", "user@ex.org").is_err());
+    }
+
+    #[test]
+    fn notify_is_never_or_a_set() {
+        let some = Notify::DELAY.and(Notify::SUCCESS);
+        assert!(some.success() && some.delay() && !some.failure() && !some.never());
+        assert_eq!(some.to_string(), "SUCCESS,DELAY");
+        assert_eq!(Notify::NEVER.to_string(), "NEVER");
+    }
+}

@@ -205,6 +205,7 @@ mod tests {
 
     #[test]
     fn what_is_refused_and_why() {
+        lmtp_testkit::proves!("R2033-1-a", "R2033-5-a");
         for (text, problem) in [
             ("lmtp://mx:25", EndpointProblem::Port25),
             ("lmtps://mx:025", EndpointProblem::Port25),

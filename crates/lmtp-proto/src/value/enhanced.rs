@@ -80,6 +80,7 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_parsed() {
+        lmtp_testkit::proves!("R2034-4-d");
         for code in ["2.0.0", "4.2.2", "5.1.1", "5.7.26", "2.999.999"] {
             assert_eq!(code.parse::<EnhancedCode>().unwrap().to_string(), code);
         }
@@ -87,6 +88,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_code_is_refused() {
+        lmtp_testkit::proves!("R2034-4-d", "R3463-2-a");
         for text in ["", "2", "2.0", "3.0.0", "2.0.0 ", "2.0.1000", "02.0.0", "2.00.0", "2.0.01", "2..0", "2.0.0.0"] {
             assert!(text.parse::<EnhancedCode>().is_err(), "{text:?}");
         }

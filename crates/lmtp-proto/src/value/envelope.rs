@@ -79,3 +79,22 @@ pub enum InvalidEnvelope {
     #[error("an envelope holds at most 4294967295 recipients")]
     TooManyRecipients,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Ret;
+
+    #[test]
+    fn what_the_client_chooses_is_not_taken() {
+        let to = ["a@x", "b@x"].map(|to| to.parse().unwrap());
+        let (mut mail, mut rcpt) = (MailParams::default(), RcptParams::default());
+        (mail.size, mail.smtputf8, mail.ret, rcpt.ignore_quota) = (Some(1), true, Some(Ret::Full), true);
+        let envelope = Envelope::new(ReversePath::Null, to).unwrap().with_params(mail);
+        let envelope = envelope.with_recipient_params(1, rcpt.clone()).with_recipient_params(2, rcpt.clone());
+        assert_eq!((envelope.params().size, envelope.params().smtputf8), (None, false));
+        assert_eq!(envelope.params().ret, Some(Ret::Full));
+        let params: Vec<_> = envelope.recipients().iter().map(|(_, params)| params.clone()).collect();
+        assert_eq!(params, [RcptParams::default(), rcpt]);
+    }
+}

@@ -1,5 +1,6 @@
 //! A mailbox's name on its own host.
 
+use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use core::fmt;
 use core::str::FromStr;
@@ -16,6 +17,11 @@ impl LocalPart {
     /// The text, with its quotes if it has some.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name without quotes and escapes.
+    pub fn unquoted(&self) -> Cow<'_, str> {
+        codec::path::unquoted(&self.0)
     }
 
     /// Whether it can be said without SMTPUTF8.

@@ -1,5 +1,6 @@
 //! An address.
 
+use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use core::fmt;
 use core::str::FromStr;
@@ -40,6 +41,12 @@ impl Mailbox {
     /// The local part as written, with its quotes if it has some.
     pub fn local_part(&self) -> &str {
         self.text.get(..self.at).unwrap_or_default()
+    }
+
+    /// The local part without quotes and escapes: all ways to write one name are
+    /// one here (RFC 5321 section 4.1.2).
+    pub fn unquoted_local_part(&self) -> Cow<'_, str> {
+        codec::path::unquoted(self.local_part())
     }
 
     /// The domain or address literal.
@@ -84,6 +91,7 @@ mod tests {
 
     #[test]
     fn addresses_of_every_form() {
+        lmtp_testkit::proves!("R5321-4.1.2-b", "R5321-4.1.2-c", "R6531-3.3-a");
         for (text, local, domain) in [
             ("user@localhost", "user", "localhost"),
             ("a.b+c@example.org", "a.b+c", "example.org"),
@@ -104,6 +112,7 @@ mod tests {
 
     #[test]
     fn what_is_no_address() {
+        lmtp_testkit::proves!("R5321-4.1.2-b", "R5321-4.1.2-c");
         for text in [
             "",
             "a",
@@ -132,6 +141,7 @@ mod tests {
 
     #[test]
     fn nothing_can_be_injected() {
+        lmtp_testkit::proves!("R5321-4.1.2-f");
         for text in ["a@b\r\nRCPT TO:<c@d>", "a\n@b", "a\0@b", "\"\r\n\"@b", "a@b>\r\nDATA", "\u{560d}\u{560a}\n@b"] {
             let problem = text.parse::<Mailbox>().unwrap_err().problem();
             assert_eq!(problem, AddressProblem::ControlCharacter, "{text:?}");
@@ -139,7 +149,18 @@ mod tests {
     }
 
     #[test]
+    fn one_name_in_many_ways() {
+        for text in ["a.b@x", "\"a.b\"@x", "\"\\a.\\b\"@x"] {
+            assert_eq!(text.parse::<Mailbox>().unwrap().unquoted_local_part(), "a.b", "{text}");
+        }
+        for (text, name) in [("\"\"@x", ""), ("\"a\\\"b\\\\\"@x", "a\"b\\"), ("\"jö rg\"@x", "jö rg")] {
+            assert_eq!(text.parse::<Mailbox>().unwrap().unquoted_local_part(), name, "{text}");
+        }
+    }
+
+    #[test]
     fn long_local_parts_are_in_use() {
+        lmtp_testkit::proves!("R5321-4.5.3.1.1-a", "R5321-4.5.3.1.3-a");
         let address = |n: usize| format!("{}@x", "a".repeat(n)).parse::<Mailbox>();
         assert!(address(64).is_ok() && address(252).is_ok());
         assert_eq!(address(253).unwrap_err().problem(), AddressProblem::TooLong);

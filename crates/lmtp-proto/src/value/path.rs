@@ -128,6 +128,7 @@ mod tests {
 
     #[test]
     fn brackets_and_routes_fall_away() {
+        lmtp_testkit::proves!("R5321-4.1.2-j");
         for text in ["a@b", "<a@b>", "<@x,@y.z:a@b>"] {
             assert_eq!(text.parse::<ForwardPath>().unwrap().to_string(), "a@b");
             assert_eq!(text.parse::<ReversePath>().unwrap().to_string(), "a@b");

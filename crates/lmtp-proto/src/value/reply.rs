@@ -129,6 +129,7 @@ mod tests {
 
     #[test]
     fn a_reply_cannot_carry_a_line_end() {
+        lmtp_testkit::proves!("R5321-4.2-e", "R2034-4-b");
         assert_eq!(Reply::new(250, None, "ok\r\n550 no"), Err(InvalidReply::Text));
         assert_eq!(Reply::new(250, None, "ok\0"), Err(InvalidReply::Text));
         assert_eq!(Reply::new(250, "5.1.1".parse().ok(), "ok"), Err(InvalidReply::Enhanced));

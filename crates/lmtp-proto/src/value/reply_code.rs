@@ -84,6 +84,7 @@ mod tests {
 
     #[test]
     fn the_first_digit_decides() {
+        lmtp_testkit::proves!("R5321-4.2-d", "R5321-4.2-e");
         for code in 0..=999 {
             let class = ReplyCode::new(code).map(ReplyCode::class).ok();
             assert_eq!(

@@ -1,4 +1,4 @@
-//! What the fuzz targets do, callable from plain tests.
+//! Replies out of any octets.
 
 use bytes::{Buf, BytesMut};
 use lmtp_proto::value::Capabilities;
@@ -7,14 +7,14 @@ use lmtp_proto::{Error, Limits, Phase, Reply, ReplyReader, SendQueue, encode_rep
 /// Replies: no octets make the reader panic or loop; however they are cut it
 /// reads the same; each reply it reads is what its encoding is read as; memory
 /// stays within the limits.
-pub fn replies(data: &[u8]) {
+pub fn reply(data: &[u8]) {
     let mut tight = Limits::default();
     (tight.reply_line, tight.reply_size) = (40, 100);
-    replies_within(data, Limits::default());
-    replies_within(data, tight);
+    reply_within(data, Limits::default());
+    reply_within(data, tight);
 }
 
-fn replies_within(data: &[u8], limits: Limits) {
+fn reply_within(data: &[u8], limits: Limits) {
     let whole = read_all(&[data], &limits);
     let octets: Vec<&[u8]> = data.chunks(1).collect();
     assert_eq!(whole, read_all(&octets, &limits), "whole and byte by byte differ");

@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lmtp_testkit::fuzz::replies(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| lmtp_testkit::fuzz::reply(data));

@@ -1,0 +1,31 @@
+//! What the fuzz targets do, callable from plain tests.
+//!
+//! A target is a body here, in a file of its own: a function of octets that panics when something is not
+//! as it should be. `fuzz/fuzz_targets/NAME.rs` calls it, `fuzz/corpus/NAME/` holds where libFuzzer begins,
+//! and a test replays all of that with the ordinary compiler (`tests/corpus.rs`).
+//!
+//! | body | what must hold |
+//! |---|---|
+//! | [`reply`] | replies: read alike however cut, within the limits, and what is encoded is read again |
+//! | [`client`] | a client that hears anything: one outcome for each recipient, bounded memory, linear time |
+//! | [`differential`] | a client that hears anything in pieces does what it does hearing whole lines |
+//!
+//! Bodies that need to decide something take an input's first line for their [`Choices`], so that seeds
+//! can be read and written by hand.
+
+mod choices;
+mod client;
+mod differential;
+mod reply;
+mod setting;
+
+pub use choices::Choices;
+pub use client::client;
+pub use differential::differential;
+pub use reply::reply;
+
+/// A target: its name, and what it does with an input.
+pub type Body = (&'static str, fn(&[u8]));
+
+/// Every body, by the name of its target.
+pub const BODIES: &[Body] = &[("client", client), ("differential", differential), ("reply", reply)];

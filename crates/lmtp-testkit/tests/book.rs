@@ -1,0 +1,58 @@
+//! The book says what is: its conversations are played, its chapters are all there.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use lmtp_testkit::transcript::{self, Transcript};
+
+/// Made of the rules and the proofs, and holds neither code nor conversation.
+const MADE: &str = "rfc-map.md";
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/book/src")
+}
+
+/// The chapters' file names, and what stands in them.
+fn chapters() -> Vec<(String, String)> {
+    let files = fs::read_dir(source()).unwrap().map(|entry| entry.unwrap().path());
+    let pages = files.filter(|file| file.extension().is_some_and(|extension| extension == "md"));
+    let mut chapters: Vec<(String, String)> = pages
+        .map(|file| (file.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(&file).unwrap()))
+        .filter(|(name, _)| name != "SUMMARY.md" && name != MADE)
+        .collect();
+    chapters.sort();
+    chapters
+}
+
+#[test]
+fn every_conversation_goes_as_it_is_written_under_every_cut() {
+    let conversations: Vec<Transcript> =
+        chapters().iter().flat_map(|(name, text)| transcript::in_markdown(&format!("book/{name}"), text)).collect();
+    assert!(!conversations.is_empty());
+    for conversation in conversations {
+        conversation.play_with_every_cut();
+    }
+}
+
+#[test]
+fn every_chapter_is_in_the_summary_and_among_the_doctests() {
+    let summary = fs::read_to_string(source().join("SUMMARY.md")).unwrap();
+    let listed: BTreeSet<&str> =
+        summary.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()).filter(|name| *name != MADE).collect();
+    let doctests = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/book.rs")).unwrap();
+    let tested: BTreeSet<&str> = doctests.split('"').filter(|text| text.strip_suffix(".md").is_some()).collect();
+    let chapters = chapters();
+    let there: BTreeSet<&str> = chapters.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(listed, there);
+    assert_eq!(tested, there);
+}
+
+#[test]
+#[should_panic(expected = "book/x.md:3: results")]
+fn a_conversation_that_does_not_go_so_fails() {
+    let chapter = "# X\n\n```lmtp\nfrom: a@x\nto: b@x\nmessage: hi\n\nS: 554 no\n= b@x delivered final 250\n```\n";
+    for conversation in transcript::in_markdown("book/x.md", chapter) {
+        conversation.play_with_every_cut();
+    }
+}
