@@ -13,6 +13,7 @@ pub mod evil;
 pub mod fuzz;
 pub mod memory;
 pub mod model;
+pub mod pair;
 pub mod proof;
 pub mod served;
 pub mod socket;
