@@ -2,6 +2,7 @@
 
 use alloc::string::{String, ToString};
 
+use super::lines::CommandLines;
 use super::params;
 use super::question::{Ask, Open, Pending, Question};
 use super::say::{self, Canned, Said};
@@ -15,19 +16,30 @@ use crate::value::{AuthResponse, Command, MailParams, ReversePath, Verb};
 use crate::{RecipientId, TransactionId};
 
 impl Server {
-    /// Takes a line without its CRLF.
-    pub(super) fn hear(&mut self, line: &[u8]) {
+    /// Takes the line at the front of the input, of so many octets before its
+    /// CRLF. It is read where it stands, and copied by nobody.
+    pub(super) fn hear(&mut self, length: usize) {
+        let line = self.input.get(..length).unwrap_or_default();
         if self.state == State::Authenticating {
+            let response = match auth::decode_line(line) {
+                _ if line == b"*" => Err(Canned::AUTH_ABORTED),
+                Ok(response) => Ok(AuthResponse::new(response)),
+                Err(_) => Err(Canned::BAD_BASE64),
+            };
+            CommandLines::drop_line(&mut self.input, length);
             self.note(|| Line::Command("***".into()));
-            return self.hear_response(line);
+            return self.hear_response(response);
         }
-        match parse_command(line) {
+        let parsed = parse_command(line);
+        let nonsense = (parsed.is_err() && self.config.transcript).then(|| shown(line)).unwrap_or_default();
+        CommandLines::drop_line(&mut self.input, length);
+        match parsed {
             Ok(command) => {
                 self.note(|| Line::Command(command.to_string()));
                 self.command(command);
             }
             Err(error) => {
-                self.note(|| Line::Command(shown(line)));
+                self.note(|| Line::Command(nonsense));
                 // Its octets cannot be told from commands.
                 if error.verb() == Some(Verb::Bdat) {
                     return self.close(Canned::LOST_IN_CHUNK, Some(Error::LostInChunk));
@@ -171,16 +183,13 @@ impl Server {
         }
     }
 
-    fn hear_response(&mut self, line: &[u8]) {
-        if line == b"*" {
-            self.take_step(Input::Answer(Verb::Auth, Answer::No));
-            return self.refuse(Canned::AUTH_ABORTED);
-        }
-        if let Ok(response) = auth::decode_line(line) {
-            self.ask(Ask::AuthResponse(AuthResponse::new(response)), Pending::Auth);
-        } else {
-            self.take_step(Input::Answer(Verb::Auth, Answer::No));
-            self.refuse(Canned::BAD_BASE64);
+    fn hear_response(&mut self, response: Result<AuthResponse, Canned>) {
+        match response {
+            Ok(response) => self.ask(Ask::AuthResponse(response), Pending::Auth),
+            Err(words) => {
+                self.take_step(Input::Answer(Verb::Auth, Answer::No));
+                self.refuse(words);
+            }
         }
     }
 
