@@ -27,6 +27,8 @@ mod error;
 mod limits;
 mod lines;
 mod machine;
+#[cfg(test)]
+mod proof;
 pub mod proxy;
 mod queue;
 mod report;

@@ -44,6 +44,12 @@ impl LineFinder {
             _ => Err(LineError::Syntax(SyntaxError::BareLf)),
         }
     }
+
+    /// How much of the buffer has been searched.
+    #[cfg(test)]
+    pub(crate) fn state(&self) -> usize {
+        self.searched
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 use core::fmt;
+use core::ops::Range;
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -40,6 +41,16 @@ impl SendQueue {
         self.length = self.length.saturating_add(octets.len());
         self.finish_tail();
         self.segments.push_back(octets);
+    }
+
+    /// Appends a part of some octets, as [`push`](Self::push) does: what is short
+    /// is not even shared for a moment.
+    pub(crate) fn push_part(&mut self, octets: &Bytes, part: Range<usize>) {
+        match octets.get(part.clone()) {
+            Some(short) if short.len() < COALESCE => self.put(short),
+            Some(_) => self.push(octets.slice(part)),
+            None => {}
+        }
     }
 
     /// Appends octets by copying them.

@@ -13,7 +13,8 @@
 //! = stored ann@x -> bob@x: hi
 //! ```
 //!
-//! Head: `set` with one of the words of [`Conversation::parse`], and comments.
+//! Head: `set` with one of the words that `Conversation::set` knows, `proves` (ids of
+//! rules with commas, see [`proof`](crate::proof)), and comments.
 //! Turns as in [`transcript`](crate::transcript), `C` being what is fed; `-- close`,
 //! `-- timeout`, `-- shutdown`, `-- give-up` for what happens. At the end `=`
 //! lines: `= stored FROM -> TO TO: CONTENT`, `= refused`, `= abandoned`,
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 
 use lmtp_proto::server::{BareNewlines, Config, Ending, Require};
 
+use crate::proof::Proof;
 use crate::served::Served;
 use crate::transcript::{Cut, line_of, unescaped};
 
@@ -206,8 +208,10 @@ impl Conversation {
         );
     }
 
-    /// Checks that it goes the same way however the client's octets are cut.
+    /// Checks that it goes the same way however the client's octets are cut:
+    /// then it proves what it says that it proves.
     pub fn play_with_every_cut(&self) {
+        let _proof = Proof::named(&self.proves, env!("CARGO_PKG_NAME"), &format!("conversation {}", self.name));
         let whole = self.play(Cut::Whole);
         for cut in (0..=self.client_octets()).map(Cut::At).chain([Cut::Octets]) {
             let other = self.play(cut);

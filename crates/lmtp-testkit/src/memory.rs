@@ -35,7 +35,7 @@ impl Message {
 pub struct Session {
     /// The machine.
     pub client: Counted<Client>,
-    /// What it was told to send.
+    /// What it is told to send.
     pub message: Message,
     /// Messages to be delivered as soon as the client takes them.
     pub pending: VecDeque<(Envelope, Message)>,

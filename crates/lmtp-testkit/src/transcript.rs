@@ -126,9 +126,8 @@ impl Transcript {
         let (head, rest) = text.split_once("\n\n").unwrap_or_else(|| panic!("{name}: no empty line after the head"));
         let mut config = Config::default();
         config.transcript = true;
-        let mut proves = Vec::new();
         let (mut from, mut to, mut message) = (None, Vec::new(), Message::new(""));
-        let (mut exact, mut binary) = (false, false);
+        let (mut exact, mut binary, mut proves) = (false, false, Vec::new());
         for line in head.lines().filter(|line| !line.starts_with('#')) {
             let (key, value) = line.split_once(':').unwrap_or_else(|| panic!("{name}: {line:?} has no colon"));
             match (key, value.trim()) {

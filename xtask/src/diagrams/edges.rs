@@ -80,7 +80,10 @@ fn input_words(input: &str) -> (String, Option<String>) {
             (_, Some((_, said))) => tone = Some((*said).to_owned()),
             ("Follow", None) => words.push("not the last".to_owned()),
             ("Last", None) => words.push("the last".to_owned()),
-            (part, None) if matches!(name, "Reply" | "Command" | "Recipient") => words.push(part.to_uppercase()),
+            ("Rcpt" | "Data" | "Bdat", None) if name == "Recipient" => {
+                words.push(format!("then {}", part.to_uppercase()))
+            }
+            (part, None) if matches!(name, "Reply" | "Command") => words.push(part.to_uppercase()),
             (part, None) => words.push(part.to_lowercase()),
         }
     }
@@ -172,7 +175,8 @@ mod tests {
     #[test]
     fn the_words_of_inputs_and_actions() {
         let no = Some("4yz 5yz".to_owned());
-        assert_eq!(input_words("Recipient(No, Last)"), ("RCPT, the last".to_owned(), no.clone()));
+        assert_eq!(input_words("Recipient(No, Data)"), ("RCPT, then DATA".to_owned(), no.clone()));
+        assert_eq!(input_words("Final(No, Last)"), ("final, the last".to_owned(), no.clone()));
         assert_eq!(input_words("Reply(Mail, No)"), ("MAIL".to_owned(), no));
         assert_eq!(input_words("Drained"), ("drained".to_owned(), None));
         assert_eq!(action_words("Send(Lhlo)"), "LHLO");

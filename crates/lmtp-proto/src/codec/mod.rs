@@ -24,6 +24,8 @@ mod encode;
 mod enter;
 pub(crate) mod param;
 pub(crate) mod path;
+#[cfg(test)]
+mod proof;
 pub(crate) mod reply;
 pub(crate) mod xtext;
 

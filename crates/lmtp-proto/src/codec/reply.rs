@@ -166,6 +166,12 @@ impl ReplyReader {
         }
     }
 
+    /// All that the framing of what comes next depends on, beside the input.
+    #[cfg(test)]
+    pub(super) fn state(&self) -> Option<u16> {
+        self.assembler.code.map(ReplyCode::get)
+    }
+
     /// Whether a reply has begun and not ended.
     pub fn is_amid_reply(&self) -> bool {
         self.assembler.code.is_some()

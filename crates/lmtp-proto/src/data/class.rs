@@ -57,6 +57,8 @@ impl Class {
     fn header(&mut self, octets: &[u8]) -> usize {
         let end = match octets {
             [b'\r', b'\n', ..] if self.line_is_empty => Some(2),
+            // Lines whose ends are converted come without.
+            _ if memchr::memchr(b'\r', octets).is_none() => None,
             _ => memchr::memmem::find(octets, b"\r\n\r\n").map(|place| place.saturating_add(4)),
         };
         self.in_header = end.is_none();

@@ -13,6 +13,9 @@ use super::ContentProblem;
 /// CRs of a good block are counted in an octet: there is one in two at most.
 const BLOCK: usize = 496;
 const SMALL_BLOCK: usize = 64;
+/// Octets in a stretch: it stays in the nearest cache. There are two more than
+/// blocks hold, for the octets behind the last.
+const STRETCH: usize = 32 * BLOCK + 2;
 /// Octets that are taken side by side.
 const LANES: usize = 16;
 
@@ -24,6 +27,24 @@ pub(super) struct Looker {
     /// Whether the last look ended soon. Dots and faults come in flocks: where
     /// the next is near, blocks are of no use.
     is_wary: bool,
+    #[cfg(test)]
+    work: Work,
+}
+
+/// How often there was a look, and at how many octets.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Work {
+    pub(super) looks: usize,
+    pub(super) octets: usize,
+}
+
+#[cfg(test)]
+impl Work {
+    fn count(&mut self, octets: &[u8]) {
+        self.looks += 1;
+        self.octets += octets.len();
+    }
 }
 
 /// What a look at some octets has told.
@@ -48,11 +69,9 @@ pub(super) enum Stop {
     Fault(ContentProblem),
 }
 
-/// The front of `octets`, of a size that stays in the nearest cache, no CRLF cut
-/// in two.
+/// The front of `octets`, of a handy size, no CRLF cut in two.
 pub(super) fn stretch(octets: &[u8]) -> &[u8] {
-    // Two more than blocks, for the octets behind the last.
-    match octets.split_at_checked(32 * BLOCK + 2) {
+    match octets.split_at_checked(STRETCH) {
         Some(([front @ .., b'\r'], [b'\n', ..])) => front,
         Some((front, _)) => front,
         None => octets,
@@ -68,25 +87,46 @@ pub(super) fn is_ascii(octets: &[u8]) -> bool {
 
 impl Looker {
     pub(super) fn new() -> Self {
-        Self { dots: Finder::new(b"\r\n."), is_wary: false }
+        Self {
+            dots: Finder::new(b"\r\n."),
+            is_wary: false,
+            #[cfg(test)]
+            work: Work::default(),
+        }
     }
 
     /// Looks up to the first dot behind CRLF, or the first fault. No CRLF may be
     /// cut in two at either end of `octets`.
     pub(super) fn look(&mut self, octets: &[u8]) -> Look {
+        #[cfg(test)]
+        self.work.count(octets);
         let mut look = Look::default();
         if self.is_wary {
             look.closely(octets, BLOCK);
         }
-        look.blocks::<BLOCK>(octets);
-        look.blocks::<SMALL_BLOCK>(octets);
-        look.closely(octets, usize::MAX);
+        if look.stop.is_none() {
+            look.blocks::<BLOCK>(octets);
+            look.blocks::<SMALL_BLOCK>(octets);
+            look.closely(octets, usize::MAX);
+        }
         self.is_wary = look.stop.is_some() && look.good < BLOCK;
         look
     }
 
+    #[cfg(test)]
+    pub(super) fn state(&self) -> bool {
+        self.is_wary
+    }
+
+    #[cfg(test)]
+    pub(super) fn work(&self) -> Work {
+        self.work
+    }
+
     /// Looks for dots alone: nothing is a fault, and no lines are counted.
-    pub(super) fn dots(&self, octets: &[u8]) -> Look {
+    pub(super) fn dots(&mut self, octets: &[u8]) -> Look {
+        #[cfg(test)]
+        self.work.count(octets);
         match self.dots.find(octets) {
             Some(line_end) => Look { good: line_end.saturating_add(2), stop: Some(Stop::Dot), ..Look::default() },
             None => Look { good: octets.len(), ..Look::default() },
@@ -98,8 +138,8 @@ impl Look {
     /// Goes on in blocks, up to the first that holds something.
     fn blocks<const N: usize>(&mut self, octets: &[u8]) {
         let from = |place: usize| octets.get(self.good.saturating_add(place)..).unwrap_or_default().as_chunks::<N>().0;
-        // An octet is judged beside the one before it: the very first has none.
-        if self.stop.is_some() || (self.good == 0 && octets.first() == Some(&b'\n')) {
+        // A block does not tell whether its first octet is an LF, and bare.
+        if self.next_is_lf(octets) == Some(Lf::Bare) {
             return;
         }
         for ((block, next), second) in from(0).iter().zip(from(1)).zip(from(2)) {
@@ -113,16 +153,18 @@ impl Look {
         }
     }
 
+    /// Whether the next octet is an LF, and of which kind.
+    fn next_is_lf(&self, octets: &[u8]) -> Option<Lf> {
+        let (before, rest) = octets.split_at_checked(self.good)?;
+        rest.starts_with(b"\n").then(|| if before.ends_with(b"\r") { Lf::BehindCr } else { Lf::Bare })
+    }
+
     /// Goes on from one CR, LF or NUL to the next, for so many octets or a few more.
     fn closely(&mut self, octets: &[u8], most: usize) {
-        if self.stop.is_some() {
-            return;
-        }
         let from = self.good;
         let end = from.saturating_add(most).min(octets.len());
-        // A block may have ended between a CR and its LF.
-        if from > 0 && octets.get(from) == Some(&b'\n') {
-            self.good = from.saturating_add(1);
+        if self.next_is_lf(octets) == Some(Lf::BehindCr) {
+            self.good = self.good.saturating_add(1);
         }
         while self.stop.is_none() && self.good < end {
             let rest = octets.get(self.good..).unwrap_or_default();
@@ -142,6 +184,14 @@ impl Look {
         }
         self.eight_bit |= !is_ascii(octets.get(from..self.good).unwrap_or_default());
     }
+}
+
+/// An LF at the border between two blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lf {
+    /// Its line has been counted with the CR.
+    BehindCr,
+    Bare,
 }
 
 /// What is to be found in a block, without where.
@@ -184,4 +234,71 @@ impl Signs {
 /// All bits or none: what a comparison of vectors gives.
 fn mask(is: bool) -> u8 {
     if is { u8::MAX } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use lmtp_testkit::model;
+
+    /// What a look must tell, by definition.
+    fn by_definition(octets: &[u8]) -> Look {
+        let fault = model::first_fault(octets);
+        let dot = octets.windows(3).position(|three| three == b"\r\n.").map(|line_end| line_end + 2);
+        let good = fault.into_iter().chain(dot).min().unwrap_or(octets.len());
+        let stop = octets.get(good).map(|octet| match octet {
+            b'.' => Stop::Dot,
+            b'\r' => Stop::Fault(ContentProblem::BareCr),
+            b'\n' => Stop::Fault(ContentProblem::BareLf),
+            _ => Stop::Fault(ContentProblem::Nul),
+        });
+        let lines = octets[..good].windows(2).filter(|pair| pair == b"\r\n").count() as u64;
+        Look { good, stop, lines, eight_bit: !octets[..good].is_ascii() }
+    }
+
+    /// Whatever of three octets stands wherever in some blocks is seen.
+    #[test]
+    fn a_look_equals_its_definition_at_every_place() {
+        const OCTETS: [u8; 6] = [b'\r', b'\n', b'.', 0, 0x80, b'a'];
+        let three = (0..216).map(|number| [number / 36, number / 6 % 6, number % 6].map(|place| OCTETS[place]));
+        for three in three {
+            for line in ["a", "ab\r\n"] {
+                let mut octets = line.repeat((2 * BLOCK + 2 * SMALL_BLOCK) / line.len()).into_bytes();
+                // All places at the borders, some of those between them.
+                for place in (0..octets.len() - 3)
+                    .filter(|place| place % BLOCK < 5 || place % 61 < 4 || BLOCK - place % BLOCK < 5)
+                {
+                    let before: Vec<u8> = octets[place..place + 3].to_vec();
+                    octets[place..place + 3].copy_from_slice(&three);
+                    // Not what no caller does: cut a CRLF in two.
+                    let octets_here = if octets.ends_with(b"\r") { &octets[..octets.len() - 1] } else { &octets[..] };
+                    let expected = by_definition(octets_here);
+                    for is_wary in [false, true] {
+                        let mut looker = Looker { is_wary, ..Looker::new() };
+                        assert_eq!(looker.look(octets_here), expected, "{} at {place}", three.escape_ascii());
+                    }
+                    octets[place..place + 3].copy_from_slice(&before);
+                }
+            }
+        }
+    }
+
+    /// As many lines as there can be in a block, and as few other octets.
+    #[test]
+    fn lines_are_counted_to_the_last() {
+        for lines in 0..600 {
+            let octets = b"\r\n".repeat(lines);
+            assert_eq!(Looker::new().look(&octets), by_definition(&octets));
+        }
+    }
+
+    #[test]
+    fn a_stretch_cuts_no_line_end() {
+        let octets = b"\r\n".repeat(STRETCH);
+        for start in 0..2 {
+            let front = stretch(&octets[start..]);
+            assert!(front.len() >= STRETCH - 1 && octets[start + front.len()] == b'\r');
+        }
+    }
 }

@@ -16,6 +16,8 @@ pub use unstuff::{BareNewlines, Piece, Unstuffer};
 pub use walk::{ContentError, ContentProblem, LineEndings};
 
 #[cfg(test)]
+mod proof;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod unstuff_tests;

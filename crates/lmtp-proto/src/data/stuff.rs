@@ -34,6 +34,16 @@ impl Stuffer {
         Self { walker: Walker::trusting(), size: 0 }
     }
 
+    #[cfg(test)]
+    pub(super) fn work(&self) -> super::look::Work {
+        self.walker.work()
+    }
+
+    #[cfg(test)]
+    pub(super) fn state(&self) -> impl Eq + core::hash::Hash + use<> {
+        self.walker.state()
+    }
+
     /// Appends one more chunk of the message.
     ///
     /// # Errors
@@ -88,7 +98,7 @@ impl Sink for Onto<'_> {
     fn run(&mut self, from: usize, to: usize) {
         if from < to {
             *self.size = self.size.saturating_add(to.saturating_sub(from) as u64);
-            self.queue.push(self.chunk.slice(from..to));
+            self.queue.push_part(self.chunk, from..to);
         }
     }
 

@@ -184,6 +184,19 @@ impl Unstuffer {
         self.at == At::Over
     }
 
+    /// All that what comes next depends on: what only counts is left out.
+    #[cfg(test)]
+    pub(super) fn state(&self) -> impl Eq + core::hash::Hash + use<> {
+        assert!(self.gathered.is_empty() && self.next.is_none(), "content is kept");
+        let problem = self.problem.map(|error| error.problem);
+        (self.newlines, self.at, self.class.clone(), problem, self.discards, self.looker.state())
+    }
+
+    #[cfg(test)]
+    pub(super) fn work(&self) -> super::look::Work {
+        self.looker.work()
+    }
+
     /// How many octets from the front on are content, as it is: up to the next
     /// dot at the start of a line, up to the next fault, which is given, too, or
     /// all that there is but a CR at its end.

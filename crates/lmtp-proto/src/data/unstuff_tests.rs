@@ -186,3 +186,54 @@ fn what_is_discarded_still_ends() {
     assert_eq!((unstuffer.problem(), unstuffer.received()), (None, 5 + 13));
     assert_eq!(input, "NOOP\r\n");
 }
+
+/// What is worst to look at: nothing but what stops a look, or never does.
+fn floods() -> Vec<Vec<u8>> {
+    let of = |octets: &[u8]| octets.repeat(20_000 / octets.len());
+    [
+        &b"a"[..],
+        b".",
+        b"\r",
+        b"\n",
+        b"\0",
+        b"\r\n",
+        b"\r\n..",
+        b"..\r\n",
+        b".\r\r\n",
+        b".\n",
+        b"a\r",
+        b"a long line\r\n",
+    ]
+    .map(of)
+    .to_vec()
+}
+
+/// No octet is looked at over and over, however few come at a time: one that is
+/// held back is looked at once more when it is let go.
+#[test]
+fn work_grows_with_the_content_and_no_faster() {
+    for flood in floods() {
+        for size in [1, 2, 100, 20_000] {
+            let looks = 2 * (flood.len() / size + flood.iter().filter(|octet| b"\r\n.\0".contains(octet)).count()) + 8;
+            for newlines in [BareNewlines::Reject, BareNewlines::Convert, BareNewlines::Keep] {
+                let (mut unstuffer, mut input) = (Unstuffer::new(newlines), BytesMut::new());
+                for piece in flood.chunks(size) {
+                    input.extend_from_slice(piece);
+                    while unstuffer.next(&mut input).is_some() {}
+                }
+                let work = unstuffer.work();
+                assert!(work.looks <= looks, "{work:?} at {:?} in pieces of {size}", flood[..4].escape_ascii());
+                assert!(size > 2 || work.octets <= 3 * flood.len(), "{work:?} at {:?}", flood[..4].escape_ascii());
+            }
+            for endings in [LineEndings::Reject, LineEndings::Convert] {
+                let (mut stuffer, mut queue) = (Stuffer::new(endings, ContentClass::SevenBit), SendQueue::new());
+                let all =
+                    flood.chunks(size).try_for_each(|piece| stuffer.push(&Bytes::copy_from_slice(piece), &mut queue));
+                assert!(all.is_ok() || flood.iter().any(|octet| b"\r\n\0".contains(octet)));
+                let work = stuffer.work();
+                assert!(work.looks <= looks, "{work:?} at {:?} in pieces of {size}", flood[..4].escape_ascii());
+                assert!(size > 2 || work.octets <= 3 * flood.len(), "{work:?} at {:?}", flood[..4].escape_ascii());
+            }
+        }
+    }
+}

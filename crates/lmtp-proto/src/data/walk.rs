@@ -56,7 +56,7 @@ pub enum ContentProblem {
 }
 
 /// Where the next octet stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum At {
     /// Behind CRLF, or at the very start.
     LineStart,
@@ -113,6 +113,18 @@ impl Walker {
     /// A walker that takes its message for good and looks for dots only.
     pub(crate) fn trusting() -> Self {
         Self { checks: false, ..Self::new(LineEndings::Reject, ContentClass::EightBitHeader) }
+    }
+
+    /// All that what comes next depends on: what only counts is left out.
+    #[cfg(test)]
+    pub(super) fn state(&self) -> impl Eq + core::hash::Hash + use<> {
+        let failed = self.failed.map(|error| error.problem);
+        (self.endings, self.checks, self.allowed, self.at, self.class.clone(), self.looker.state(), failed)
+    }
+
+    #[cfg(test)]
+    pub(super) fn work(&self) -> super::look::Work {
+        self.looker.work()
     }
 
     /// The highest class met so far.

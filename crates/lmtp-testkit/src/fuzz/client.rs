@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes};
 use lmtp_proto::client::{Client, Event};
-use lmtp_proto::{Instant, Machine, Outcome, Output, Report};
+use lmtp_proto::{Instant, Machine, Outcome, Output, Report, TransactionId};
 
 use super::Choices;
 use super::setting::Setting;
@@ -22,8 +22,9 @@ pub fn client(data: &[u8]) {
         said,
         now: Instant::ORIGIN,
         sent: Vec::new(),
-        given: 0,
-        messages_left: choices.below(3),
+        begun: Vec::new(),
+        reported: 0,
+        messages_left: 1 + choices.below(3),
         fails_at: choices.yes().then(|| choices.below(20)),
         write: choices.one_of(&[usize::MAX, 1, 5]),
         blurts: choices.yes(),
@@ -32,7 +33,6 @@ pub fn client(data: &[u8]) {
         choices,
         setting,
     };
-    talk.deliver();
     talk.go();
 }
 
@@ -43,10 +43,11 @@ struct Talk<'a> {
     /// What the server has not said yet.
     said: &'a [u8],
     now: Instant,
-    /// What was written since the message began.
     sent: Vec<u8>,
-    /// How much of the content was given.
-    given: usize,
+    /// The messages, by where in the stream they began and how much of their content was given.
+    begun: Vec<Begun>,
+    /// How many of them have their report.
+    reported: usize,
     messages_left: usize,
     fails_at: Option<usize>,
     /// How much is written at a time.
@@ -61,24 +62,37 @@ struct Talk<'a> {
     choices: Choices<'a>,
 }
 
+/// A message under way.
+struct Begun {
+    id: TransactionId,
+    at: usize,
+    given: usize,
+}
+
 impl Talk<'_> {
     fn deliver(&mut self) {
-        (self.given, self.sent) = (0, Vec::new());
         let (envelope, content) = (self.setting.envelope(), self.setting.message.content);
-        self.client.act().deliver(envelope, content).expect("no message is under way");
+        let id = self.client.act().deliver(envelope, content).expect("there is room");
+        self.begun.push(Begun { id, at: self.sent.len(), given: 0 });
     }
 
     fn go(&mut self) {
         loop {
+            while self.messages_left > 0 && self.client.has_room() {
+                self.messages_left -= 1;
+                self.deliver();
+            }
             let output = self.client.poll_output(self.now);
             self.check_memory();
             match output {
-                Ok(Output::Event(Event::BodyWanted(_))) => self.give(),
+                Ok(Output::Event(Event::BodyWanted(id))) => self.give(id),
                 Ok(Output::Event(Event::Done(id))) => {
                     let report = self.client.take_report().expect("a report is there when it is done");
                     assert_eq!(report.transaction(), id);
                     self.check(&report);
-                    self.after();
+                    if self.messages_left == 0 && self.client.is_ready() {
+                        self.client.act().quit().expect("a session that is ready can be left");
+                    }
                 }
                 Ok(Output::Event(_)) => {}
                 Ok(Output::Transmit) => self.take(),
@@ -98,21 +112,12 @@ impl Talk<'_> {
         }
     }
 
-    /// The next message, or the leave.
-    fn after(&mut self) {
-        if self.messages_left > 0 {
-            self.messages_left -= 1;
-            self.deliver();
-        } else if self.client.is_ready() {
-            self.client.act().quit().expect("a session that is ready can be left");
-        }
-    }
-
     /// What was under way has its report, and what comes after has one at once.
     fn over(&mut self) {
-        if let Some(report) = self.client.take_report() {
+        while let Some(report) = self.client.take_report() {
             self.check(&report);
         }
+        assert_eq!(self.reported, self.begun.len(), "every message has a report");
         assert!(self.client.report().is_none(), "a report is not told twice");
         if self.client.act().deliver(self.setting.envelope(), self.setting.message.content).is_ok() {
             let report = self.client.take_report().expect("a report at once");
@@ -120,18 +125,19 @@ impl Talk<'_> {
         }
     }
 
-    fn give(&mut self) {
+    fn give(&mut self, id: TransactionId) {
+        let begun = self.begun.iter_mut().find(|begun| begun.id == id).expect("content is wanted of what has begun");
         let octets = &self.setting.message.octets;
         let until = self.fails_at.unwrap_or(usize::MAX).min(octets.len());
-        let end = until.min(self.given.saturating_add(self.setting.message.chunk));
-        let chunk = Bytes::copy_from_slice(&octets[self.given..end]);
+        let end = until.min(begun.given.saturating_add(self.setting.message.chunk));
+        let chunk = Bytes::copy_from_slice(&octets[begun.given..end]);
         let client = self.client.act();
         let given = match (chunk.is_empty(), self.fails_at) {
             (false, _) => client.body(chunk),
             (true, Some(_)) => client.fail_body(),
             (true, None) => client.end(),
         };
-        self.given = end;
+        begun.given = end;
         given.expect("content was wanted");
     }
 
@@ -186,17 +192,27 @@ impl Talk<'_> {
     }
 
     /// Every recipient has one outcome, and it can be true.
-    fn check(&self, report: &Report) {
+    fn check(&mut self, report: &Report) {
+        let begun = &self.begun[self.reported];
+        assert_eq!(report.transaction(), begun.id, "reports come in the order of the messages");
+        self.reported += 1;
+        // Of messages behind one another the end of one may be written when the next has begun.
+        let is_alone = self.setting.config.depth == 1;
+        let sent = if is_alone { &self.sent[begun.at..] } else { &self.sent[..] };
+        let holds = |octets: &[u8]| sent.windows(octets.len()).any(|window| window == octets);
+        let (ended, in_chunks) = (holds(b"\r\n.\r\n"), holds(b"BDAT "));
         assert_eq!(report.recipients().len(), self.setting.recipients);
-        let ended = self.sent.windows(5).any(|octets| octets == b"\r\n.\r\n");
         for (recipient, path) in report.recipients().zip(self.setting.paths()) {
             assert_eq!(*recipient.path(), path);
             let class = recipient.reply().map(|reply| reply.code().get() / 100);
             match recipient.outcome() {
-                Outcome::Delivered => assert!(class == Some(2) && ended, "delivered: {report:?}"),
+                Outcome::Delivered => assert!(class == Some(2) && (ended || holds(b" LAST\r\n")), "{report:?}"),
                 Outcome::Temporary => assert_eq!(class, Some(4)),
                 Outcome::Permanent => assert_eq!(class, Some(5)),
-                Outcome::Unsent => assert!(!ended && class.is_none(), "unsent, and ended: {report:?}"),
+                Outcome::Unsent => {
+                    // Of chunks it counts whether the last one is whole.
+                    assert!(class.is_none() && (in_chunks || !is_alone || !ended), "unsent, and ended: {report:?}");
+                }
                 Outcome::Uncertain => assert!(class.is_none()),
             }
         }

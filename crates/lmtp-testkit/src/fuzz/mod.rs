@@ -6,26 +6,33 @@
 //!
 //! | body | what must hold |
 //! |---|---|
-//! | [`reply`] | replies: read alike however cut, within the limits, and what is encoded is read again |
-//! | [`client`] | a client that hears anything: one outcome for each recipient, bounded memory, linear time |
-//! | [`differential`] | a client that hears anything in pieces does what it does hearing whole lines |
+//! | [`reply()`] | replies: read alike however cut, within the limits, and what is encoded is read again |
+//! | [`client()`] | a client that hears anything: one outcome for each recipient, bounded memory, linear time |
+//! | [`command()`] | commands: what is understood encodes to the same again, what is not has a reply that fits |
+//! | [`unstuff()`] | what follows DATA: the end where the definition says, the same content however cut |
+//! | [`differential()`] | a client that hears anything in pieces does what it does hearing whole lines |
 //!
 //! Bodies that need to decide something take an input's first line for their [`Choices`], so that seeds
 //! can be read and written by hand.
 
 mod choices;
 mod client;
+mod command;
 mod differential;
 mod reply;
 mod setting;
+mod unstuff;
 
 pub use choices::Choices;
 pub use client::client;
+pub use command::command;
 pub use differential::differential;
 pub use reply::reply;
+pub use unstuff::unstuff;
 
 /// A target: its name, and what it does with an input.
 pub type Body = (&'static str, fn(&[u8]));
 
 /// Every body, by the name of its target.
-pub const BODIES: &[Body] = &[("client", client), ("differential", differential), ("reply", reply)];
+pub const BODIES: &[Body] =
+    &[("client", client), ("command", command), ("differential", differential), ("reply", reply), ("unstuff", unstuff)];

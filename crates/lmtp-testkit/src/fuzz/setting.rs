@@ -1,6 +1,6 @@
 //! How a client is set up, and what it is to send.
 
-use lmtp_proto::client::{Config, EightBit, Pipelining};
+use lmtp_proto::client::{Chunking, Config, EightBit, Pipelining};
 use lmtp_proto::{Content, Envelope, ForwardPath, LineEndings};
 
 use super::Choices;
@@ -54,6 +54,8 @@ impl Setting {
         if choices.yes() {
             message.content = Content::of(&message.octets, config.line_endings).expect("a message that can be sent");
         }
+        config.depth = choices.one_of(&[1, 2, 3]);
+        config.chunking = choices.one_of(&[Chunking::Auto, Chunking::Always, Chunking::Off]);
         Self { config, recipients, message }
     }
 
