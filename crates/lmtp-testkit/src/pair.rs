@@ -55,6 +55,8 @@ pub struct Pair<W = Unwatched> {
     /// The verdict on every recipient.
     verdict: Reply,
     recipients: u32,
+    /// Whether the server is waiting to read.
+    server_reads: bool,
     /// How many pieces of the letter at hand were given.
     given: usize,
 }
@@ -70,6 +72,7 @@ impl<W: Watch> Pair<W> {
             polls: 0,
             verdict: Reply::new(250, None, "2.1.5 stored").expect("a reply"),
             recipients: 0,
+            server_reads: false,
             given: 0,
         };
         pair.run(None, |event| *event == client::Event::Open);
@@ -130,7 +133,8 @@ impl<W: Watch> Pair<W> {
                 }
                 output => output,
             };
-            let wrote = client_does == Output::Transmit;
+            // Nobody is given more to read than asked for.
+            let wrote = client_does == Output::Transmit && self.server_reads;
             if wrote {
                 let (client, server) = (&mut self.client, &mut self.server);
                 let queue = client.transmit();
@@ -140,7 +144,7 @@ impl<W: Watch> Pair<W> {
                 input.extend_from_slice(&octets[..count]);
                 self.watch.client(|| client.transmit().advance(count));
             }
-            if !self.serve(now) && !wrote {
+            if !(self.serve(now) || wrote || client_does == Output::Transmit) {
                 return;
             }
         }
@@ -158,9 +162,8 @@ impl<W: Watch> Pair<W> {
         }
     }
 
-    /// Runs the server until it waits; whether it has said anything.
+    /// Runs the server until it has said something, which is given back, or waits.
     fn serve(&mut self, now: Instant) -> bool {
-        let mut has_spoken = false;
         loop {
             let server = &mut self.server;
             self.polls += 1;
@@ -191,10 +194,18 @@ impl<W: Watch> Pair<W> {
                     let count = octets.len().min(input.capacity() - input.len());
                     input.extend_from_slice(&octets[..count]);
                     self.watch.server(|| server.transmit().advance(count));
-                    has_spoken = true;
+                    self.server_reads = false;
+                    return true;
                 }
                 Output::StartTls => panic!("nobody asked for TLS"),
-                Output::Receive | Output::Wait | Output::Closed => return has_spoken,
+                Output::Receive => {
+                    self.server_reads = true;
+                    return false;
+                }
+                Output::Wait | Output::Closed => {
+                    self.server_reads = false;
+                    return false;
+                }
             }
         }
     }

@@ -3,11 +3,13 @@
 use alloc::string::ToString;
 use core::time::Duration;
 
+use bytes::BytesMut;
+
 use super::content::{Chunk, End};
 use super::deadline::{Unit, Wait};
 use super::inflight::Expected;
 use super::table::{Action, Input, More, State, Tone, following, step};
-use super::{BLOCK, Client, Event, Glance, LAST_WORDS, Line, Pipelining};
+use super::{BLOCK, Client, INPUT_ROOM, KEPT, Event, Glance, LAST_WORDS, Line, Pipelining};
 use crate::codec::encode_command;
 use crate::value::{Capabilities, Command, Reply, ReplyCode, Verb};
 use crate::{Error, Output, Phase};
@@ -277,6 +279,11 @@ impl Client {
             transaction.finish();
         }
         (self.content_ends, self.glance) = (false, Glance::Due);
+        self.in_flight.shrink();
+        self.queue.shrink(KEPT);
+        if self.input.is_empty() && self.input.try_reclaim(2 * INPUT_ROOM) {
+            self.input = BytesMut::new();
+        }
         self.tell();
     }
 

@@ -1,5 +1,6 @@
 //! The messages on one connection, first in, first out.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use super::transaction::Transaction;
@@ -14,12 +15,13 @@ use crate::{Error, Fault, Phase, Report, TransactionId};
 /// for.
 #[derive(Debug, Default)]
 pub(super) struct Transactions {
-    list: VecDeque<Transaction>,
+    /// Boxed, so that a connection without a message costs little.
+    list: VecDeque<Box<Transaction>>,
 }
 
 impl Transactions {
     pub(super) fn push(&mut self, transaction: Transaction) {
-        self.list.push_back(transaction);
+        self.list.push_back(Box::new(transaction));
     }
 
     pub(super) fn len(&self) -> usize {
@@ -31,42 +33,42 @@ impl Transactions {
     }
 
     pub(super) fn front(&self) -> Option<&Transaction> {
-        self.list.front()
+        self.list.front().map(Box::as_ref)
     }
 
     /// The one whose replies are heard.
     pub(super) fn current(&self) -> Option<&Transaction> {
-        self.list.iter().find(|transaction| !transaction.is_over())
+        self.list.iter().map(Box::as_ref).find(|transaction| !transaction.is_over())
     }
 
     /// The same, to be changed.
     pub(super) fn current_mut(&mut self) -> Option<&mut Transaction> {
-        self.list.iter_mut().find(|transaction| !transaction.is_over())
+        self.list.iter_mut().map(Box::as_mut).find(|transaction| !transaction.is_over())
     }
 
     /// The one that speaks: the last that has begun.
     pub(super) fn speaker(&mut self) -> Option<&mut Transaction> {
-        self.list.iter_mut().rfind(|transaction| transaction.is_under_way())
+        self.list.iter_mut().map(Box::as_mut).rfind(|transaction| transaction.is_under_way())
     }
 
     /// The first that has not begun.
     pub(super) fn waiting(&mut self) -> Option<&mut Transaction> {
-        self.list.iter_mut().find(|transaction| transaction.is_waiting())
+        self.list.iter_mut().map(Box::as_mut).find(|transaction| transaction.is_waiting())
     }
 
     pub(super) fn has_waiting(&self) -> bool {
-        self.list.iter().any(Transaction::is_waiting)
+        self.list.iter().any(|transaction| transaction.is_waiting())
     }
 
     /// Takes the first if it is over.
     pub(super) fn take(&mut self) -> Option<Report> {
         self.list.front().filter(|transaction| transaction.is_over())?;
-        self.list.pop_front().map(Transaction::into_report)
+        self.list.pop_front().map(|transaction| transaction.into_report())
     }
 
     /// The next that is over, whose turn it is, and that nobody was told of.
     pub(super) fn next_to_tell(&mut self) -> Option<TransactionId> {
-        self.list.iter_mut().take_while(|transaction| transaction.is_over()).find_map(Transaction::tell)
+        self.list.iter_mut().take_while(|transaction| transaction.is_over()).find_map(|transaction| transaction.tell())
     }
 
     /// No more will be learnt: all that are open are over, so much having been

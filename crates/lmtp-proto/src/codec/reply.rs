@@ -80,6 +80,9 @@ fn leading_code(input: &[u8]) -> IResult<&[u8], EnhancedCode> {
     (enhanced_code, alt((tag(" ").map(|_| ()), end))).map(|(code, ())| code).parse(input)
 }
 
+/// For so many octets of a reply there is always room.
+const KEPT: usize = 256;
+
 /// The lines of one reply, gathered.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Assembler {
@@ -111,6 +114,7 @@ impl Assembler {
     pub(crate) fn finish(&mut self, code: ReplyCode) -> Reply {
         let reply = Reply::from_parts(code, self.enhanced, &self.text);
         self.text.clear();
+        self.text.shrink_to(KEPT);
         (self.code, self.enhanced, self.size) = (None, None, 0);
         reply
     }

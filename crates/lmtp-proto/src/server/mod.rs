@@ -63,6 +63,8 @@ const INPUT_ROOM: usize = 2048;
 const CONTENT_ROOM: core::ops::RangeInclusive<usize> = 4096..=64 * 1024;
 /// A buffer is kept between messages when it is no larger than this.
 const KEPT: usize = 4096;
+/// So many events are all that there are at once, without a transcript.
+const EVENTS: usize = 2;
 /// Replies wait up to this size before the client has to read some.
 const QUEUE: usize = 64 * 1024;
 
@@ -143,7 +145,7 @@ impl Server {
             input: BytesMut::new(),
             has_large_input: false,
             queue: SendQueue::new(),
-            events: VecDeque::new(),
+            events: VecDeque::with_capacity(EVENTS),
             open: None,
             questions: 0,
             deadline: Deadline::default(),
