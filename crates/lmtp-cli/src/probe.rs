@@ -50,16 +50,20 @@ fn ask(session: &Session, warnings: &mut Vec<String>) -> Result<Capabilities, Fa
 
 fn in_json(session: &Session, found: &Result<Capabilities, Fault>, warnings: Vec<String>) -> json::Probed {
     let capabilities = found.as_ref().ok();
-    let extensions = capabilities.map(Capabilities::extensions).unwrap_or_default();
     json::Probed {
         endpoint: session.endpoint.to_string(),
         lmtp: capabilities.is_some(),
         greeting: session.greeting().map(|greeting| greeting.text().into_owned()),
         server: capabilities.map(|capabilities| capabilities.server().to_owned()),
-        capabilities: extensions.iter().map(|extension| extension.as_str().to_owned()).collect(),
+        capabilities: capabilities.map(announced).unwrap_or_default(),
         warnings,
         error: found.as_ref().err().map(json::Problem::from),
     }
+}
+
+/// The extension lines, as the server wrote them.
+fn announced(capabilities: &Capabilities) -> Vec<String> {
+    capabilities.extensions().map(|extension| extension.as_str().to_owned()).collect()
 }
 
 fn print(session: &Session, capabilities: &Capabilities) {
@@ -68,7 +72,7 @@ fn print(session: &Session, capabilities: &Capabilities) {
         console::result(&format!("  greeting   {greeting}"));
     }
     console::result(&format!("  server     {}", Escaped(capabilities.server().as_bytes())));
-    let lines = capabilities.extensions().iter();
+    let lines = capabilities.extensions();
     let lines: Vec<_> = lines.map(|line| (Escaped(line.as_str().as_bytes()).to_string(), line.keyword())).collect();
     let width = lines.iter().map(|(line, _)| line.len()).filter(|width| *width <= 32).max().unwrap_or_default();
     for (index, (line, keyword)) in lines.iter().enumerate() {

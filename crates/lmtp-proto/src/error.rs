@@ -1,5 +1,6 @@
 //! What can go wrong: the peer's fault, or the caller's.
 
+use crate::auth::AuthError;
 use crate::report::{FaultKind, Phase};
 use crate::text::Escaped;
 use crate::value::{Reply, ReplyClass};
@@ -29,6 +30,34 @@ pub enum Error {
     Refused {
         /// [`Phase::Greeting`] or [`Phase::Lhlo`].
         phase: Phase,
+        /// What it said.
+        reply: Reply,
+    },
+    /// TLS is required and is not to be had.
+    NoTls {
+        /// The server's refusal of STARTTLS; nothing if it does not offer it.
+        reply: Option<Reply>,
+    },
+    /// Octets stood behind the reply to STARTTLS, in the clear: somebody may have
+    /// put them there to have them taken for what was said under TLS (RFC 3207
+    /// section 6).
+    OctetsBeforeTls,
+    /// The server offers no mechanism to log in with that may be used here.
+    NoMechanism,
+    /// The server refused to let us log in.
+    AuthRefused {
+        /// What it said.
+        reply: Reply,
+    },
+    /// We gave up logging in, or what the server said proves nothing.
+    AuthFailed {
+        /// Why.
+        problem: AuthError,
+        /// What the server said to it, if it was asked.
+        reply: Option<Reply>,
+    },
+    /// The server refused to take us for the client that XCLIENT told of.
+    XclientRefused {
         /// What it said.
         reply: Reply,
     },
@@ -93,6 +122,9 @@ impl Error {
             | Self::Unsolicited { phase, .. }
             | Self::StrayOctets { phase }
             | Self::Limit { phase, .. } => *phase,
+            Self::NoTls { .. } | Self::OctetsBeforeTls => Phase::StartTls,
+            Self::NoMechanism | Self::AuthRefused { .. } | Self::AuthFailed { .. } => Phase::Auth,
+            Self::XclientRefused { .. } => Phase::Lhlo,
             Self::Content(_) | Self::BodyFailed => Phase::Body,
         }
     }
@@ -100,7 +132,11 @@ impl Error {
     /// What kind of fault it is.
     pub fn kind(&self) -> FaultKind {
         match self {
-            Self::Closed { .. } | Self::Refused { .. } | Self::Closing { .. } => FaultKind::Closed,
+            Self::Closed { .. } | Self::Refused { .. } | Self::Closing { .. } | Self::XclientRefused { .. } => {
+                FaultKind::Closed
+            }
+            Self::NoTls { .. } | Self::OctetsBeforeTls => FaultKind::Tls,
+            Self::NoMechanism | Self::AuthRefused { .. } | Self::AuthFailed { .. } => FaultKind::Auth,
             Self::TimedOut { .. } => FaultKind::Timeout,
             Self::Syntax { .. } | Self::Unexpected { .. } | Self::Unsolicited { .. } | Self::StrayOctets { .. } => {
                 FaultKind::Protocol
@@ -115,8 +151,11 @@ impl Error {
         match self {
             Self::Refused { reply, .. }
             | Self::Closing { reply, .. }
+            | Self::AuthRefused { reply }
+            | Self::XclientRefused { reply }
             | Self::Unexpected { reply, .. }
             | Self::Unsolicited { reply, .. } => Some(reply),
+            Self::NoTls { reply } | Self::AuthFailed { reply, .. } => reply.as_ref(),
             _ => None,
         }
     }
@@ -132,6 +171,16 @@ impl fmt::Display for Error {
                 write!(f, "the server greets with a refusal: {reply}")
             }
             Self::Refused { reply, .. } => write!(f, "the server refuses LHLO: {reply}"),
+            Self::NoTls { reply: None } => f.write_str("TLS is required and the server does not offer STARTTLS"),
+            Self::NoTls { reply: Some(reply) } => write!(f, "TLS is required and the server refuses it: {reply}"),
+            Self::OctetsBeforeTls => f.write_str("octets in the clear behind the reply to STARTTLS"),
+            Self::NoMechanism => f.write_str("the server offers no way to log in that may be used on this connection"),
+            Self::AuthRefused { reply } => write!(f, "the server refuses to log us in: {reply}"),
+            Self::AuthFailed { problem, reply: None } => write!(f, "logging in failed: {problem}"),
+            Self::AuthFailed { problem, reply: Some(reply) } => {
+                write!(f, "logging in failed: {problem}; the server says: {reply}")
+            }
+            Self::XclientRefused { reply } => write!(f, "the server refuses XCLIENT: {reply}"),
             Self::Closing { phase, reply } => write!(f, "the server is closing {}: {reply}", awaited(*phase)),
             Self::Syntax { phase, problem, line } => {
                 write!(f, "not a reply {}: {problem}: \"{line}\"", awaited(*phase))
@@ -224,6 +273,9 @@ pub enum Misuse {
     /// The report of the message before has not been taken: it would be lost.
     #[error("the report of the message before has not been taken")]
     ReportNotTaken,
+    /// The session is open already.
+    #[error("the session is open already")]
+    TooLate,
     /// No content is wanted.
     #[error("no content is wanted now")]
     NoBodyWanted,

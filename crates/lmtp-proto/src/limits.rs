@@ -39,8 +39,8 @@ pub struct Limits {
     /// Messages on one connection, announced as MAILMAX (RFC 9422): no limit by
     /// default.
     pub transactions: Option<usize>,
-    /// Commands that are refused for what they are, not for what they ask: 20 by
-    /// default. Beyond, 421.
+    /// Commands that are refused for what they are, not for what they ask, and
+    /// logins that failed: 20 by default. Beyond, 421.
     pub errors: usize,
     /// Octets a second that content has to come in at, on an average over
     /// [`Timeouts::body`](crate::Timeouts::body): 100 by default.

@@ -1,7 +1,5 @@
 //! Lines out of a stream: the first thing done to every octet that is read.
 
-use bytes::BytesMut;
-
 use crate::error::SyntaxError;
 
 /// Finds where the next line ends, without looking at any octet twice.
@@ -25,7 +23,15 @@ impl LineFinder {
     /// Only CRLF ends a line (RFC 5321 section 2.3.8). A lone CR or LF ends
     /// nothing and is never skipped: it is an error of its own, because two
     /// readers that disagree about it can be played against each other.
-    pub(crate) fn find(&mut self, buffer: &BytesMut, limit: usize) -> Result<Option<usize>, LineError> {
+    pub(crate) fn find(&mut self, buffer: &[u8], limit: usize) -> Result<Option<usize>, LineError> {
+        // Nearly always the whole line is there, and its CR the first of its kind.
+        if self.searched == 0
+            && let Some(cr) = memchr::memchr2(b'\r', b'\n', buffer)
+            && let Some(b"\r\n") = buffer.get(cr..cr.saturating_add(2))
+            && cr.saturating_add(1) < limit
+        {
+            return Ok(Some(cr));
+        }
         let unread = buffer.get(self.searched..).unwrap_or_default();
         let Some(found) = memchr::memchr(b'\n', unread) else {
             self.searched = buffer.len();
@@ -55,6 +61,7 @@ impl LineFinder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::BytesMut;
 
     fn find(text: &[u8], limit: usize) -> Result<Option<usize>, LineError> {
         // Byte by byte and whole must agree.

@@ -241,6 +241,34 @@ proptest! {
         prop_assert!(got.iter().filter(|outcomes| outcomes.contains(&Outcome::Uncertain)).count() <= 1);
     }
 
+    /// What a server takes is obeyed (RFC 9422), and nobody is forgotten: who is
+    /// not asked for is unsent, for that reason.
+    #[test]
+    fn limits_are_obeyed(setting in setting(), messages in 1_usize..5, most in 1_usize..6, most_messages in 1_usize..6) {
+        let limits = format!("LIMITS RCPTMAX={most} MAILMAX={most_messages}");
+        let mut offers = OFFERS[usize::from(!setting.pipelining)].to_vec();
+        offers.push(&limits);
+        let mut server = EvilServer::new(Vec::new(), &offers);
+        let mut session = Session::idle(setting.config(), Message::new(""));
+        session.pending = (0..messages).map(|_| (envelope(setting.recipients), setting.message.clone())).collect();
+        converse(&mut session, &mut server, (setting.piece, setting.write), |_, _| {});
+        // The rest is for another connection, and says so.
+        prop_assert_eq!(session.client.needs_new_connection(), messages >= most_messages);
+        for (envelope, message) in std::mem::take(&mut session.pending) {
+            session.try_deliver(envelope, message).unwrap();
+        }
+        prop_assert_eq!(session.reports.len(), messages);
+        prop_assert_eq!(server.transactions.len(), messages.min(most_messages));
+        for (place, report) in session.reports.iter().enumerate() {
+            let delivered = if place < most_messages { setting.recipients.min(most) } else { 0 };
+            let expected = (0..setting.recipients).map(|recipient| if recipient < delivered { Outcome::Delivered } else { Outcome::Unsent });
+            prop_assert!(report.recipients().map(|recipient| recipient.outcome()).eq(expected));
+            let limit = report.error().map(lmtp_proto::Fault::kind);
+            prop_assert_eq!(limit, (delivered < setting.recipients).then_some(FaultKind::Limit));
+        }
+        prop_assert_eq!(session.error, None);
+    }
+
     /// A message that cannot be read to its end is stored by nobody, wherever it
     /// fails and however much of it had left.
     #[test]

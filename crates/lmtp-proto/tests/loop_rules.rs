@@ -55,7 +55,7 @@ fn rule_1_asking_twice_changes_nothing() {
                 }
                 break;
             }
-            Waiting::Over => panic!("{:?}", session.error),
+            Waiting::Over | Waiting::ToEncrypt => panic!("{:?}", session.error),
         }
     }
 }
@@ -104,7 +104,7 @@ fn rule_3_every_wait_has_a_deadline() {
         match waiting {
             Waiting::ToSend => session.step(usize::MAX),
             Waiting::ToReceive => session.hear(said.next().unwrap()),
-            Waiting::Over => panic!("{:?}", session.error),
+            Waiting::Over | Waiting::ToEncrypt => panic!("{:?}", session.error),
         }
     }
     phases.dedup();
@@ -565,4 +565,10 @@ fn answers_are_bounded() {
     }
     assert_eq!(session.error, Some(Error::Limit { phase: Phase::Rcpt, limit: Limit::Answers }));
     assert_eq!(heard, 800, "the budget is 200 and 10 for each of 50 recipients");
+}
+
+/// A pool keeps many of them: what an idle client weighs beside its buffers.
+#[test]
+fn an_idle_client_is_small() {
+    assert!(size_of::<Client>() < 1536, "{} octets", size_of::<Client>());
 }

@@ -118,7 +118,7 @@ proptest! {
         let reply = Reply::new(250, None, &lines.join("\n")).unwrap();
         prop_assume!(reply.enhanced().is_none());
         let offered = Capabilities::from(&reply);
-        let kept: Vec<_> = offered.extensions().iter().map(|extension| extension.as_str().to_string()).collect();
+        let kept: Vec<_> = offered.extensions().map(|extension| extension.as_str().to_string()).collect();
         prop_assert_eq!(&kept[..], &lines[1..]);
         for extension in offered.extensions() {
             prop_assert!(offered.extension(&extension.keyword().to_lowercase()).is_some());

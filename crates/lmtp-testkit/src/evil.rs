@@ -116,7 +116,7 @@ pub fn acts(recipients: usize, honest: bool) -> impl Strategy<Value = Vec<Act>> 
 #[allow(clippy::struct_excessive_bools, reason = "flags are what a model is made of")]
 pub struct EvilServer {
     acts: VecDeque<Act>,
-    capabilities: &'static [&'static str],
+    capabilities: Vec<String>,
     /// Octets that are no whole line yet.
     buffer: Vec<u8>,
     /// Whether what comes is content.
@@ -161,10 +161,10 @@ pub struct Seen {
 
 impl EvilServer {
     /// A server that offers this and acts so.
-    pub fn new(acts: Vec<Act>, capabilities: &'static [&'static str]) -> Self {
+    pub fn new(acts: Vec<Act>, capabilities: &[&str]) -> Self {
         Self {
             acts: acts.into(),
-            capabilities,
+            capabilities: capabilities.iter().map(ToString::to_string).collect(),
             buffer: Vec::new(),
             in_content: false,
             chunk: None,
@@ -241,6 +241,8 @@ impl EvilServer {
             let code = match verb.as_str() {
                 "LHLO" => self.answer(&verb, 250, &self.offers(), &mut out),
                 "DATA" => self.answer(&verb, 354, "go on", &mut out),
+                "STAR" => self.answer(&verb, 220, "go ahead", &mut out),
+                "AUTH" => self.answer(&verb, 235, "2.7.0 welcome", &mut out),
                 "QUIT" => self.answer(&verb, 221, "bye", &mut out),
                 _ => self.answer(&verb, 250, "2.0.0 ok", &mut out),
             };
@@ -294,11 +296,15 @@ impl EvilServer {
             true => self.answer("chunk", 503, "5.5.1 a chunk was refused", out),
             false => self.answer("chunk", 250, "2.0.0 so far", out),
         };
-        self.chunk_refused |= !matches!(code, Some(200..300));
+        // Silence is no refusal.
+        self.chunk_refused |= code.is_some_and(|code| code / 100 != 2);
     }
 
     fn offers(&self) -> String {
-        std::iter::once("mx.example.org").chain(self.capabilities.iter().copied()).collect::<Vec<_>>().join("\n")
+        std::iter::once("mx.example.org")
+            .chain(self.capabilities.iter().map(String::as_str))
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// Acts, where `code` and `text` would be good; gives the code that was said.
@@ -368,6 +374,7 @@ pub fn go_on(
         watch(session, server);
         match session.settle() {
             Waiting::Over => return,
+            Waiting::ToEncrypt => panic!("the session encrypts by itself"),
             Waiting::ToSend if server.closed => {
                 // The write fails; what was said before is read first.
                 session.hear(said.make_contiguous());

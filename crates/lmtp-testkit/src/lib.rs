@@ -5,6 +5,7 @@
 
 #![allow(clippy::missing_panics_doc)]
 
+pub mod auth;
 mod book;
 pub mod conversation;
 pub mod counted;

@@ -39,6 +39,10 @@ pub struct Session {
     pub message: Message,
     /// Messages to be delivered as soon as the client takes them.
     pub pending: VecDeque<(Envelope, Message)>,
+    /// How many octets it had written when the stream was encrypted.
+    pub clear: Option<usize>,
+    /// Whether to encrypt the stream when it is asked for.
+    pub encrypts: bool,
     /// Whether to say QUIT as soon as the client takes it.
     pub leaves: bool,
     /// Every event, except for the wishes for content.
@@ -65,6 +69,8 @@ pub enum Waiting {
     ToSend,
     /// To read.
     ToReceive,
+    /// For the stream to be encrypted.
+    ToEncrypt,
     /// Nothing: it is over.
     Over,
 }
@@ -83,6 +89,8 @@ impl Session {
             client: Counted::new(Client::new(config)),
             message,
             pending: VecDeque::new(),
+            clear: None,
+            encrypts: true,
             leaves: false,
             events: Vec::new(),
             sent: Vec::new(),
@@ -154,10 +162,13 @@ impl Session {
                 }
                 Output::Event(event) => {
                     if let Event::Done(id) = event {
-                        let report = self.client.take_report().expect("a report is there when it is done");
-                        assert_eq!(report.transaction(), id);
-                        self.reports.push(report.clone());
-                        self.report = Some(report);
+                        // It may have been there at once, and have been taken.
+                        if let Some(report) = self.client.take_report() {
+                            self.reports.push(report.clone());
+                            self.report = Some(report);
+                        }
+                        let taken = self.reports.last().expect("a report is there when it is done");
+                        assert_eq!(taken.transaction(), id);
                     }
                     self.events.push(event);
                 }
@@ -167,8 +178,9 @@ impl Session {
                     self.client.handle_timeout(self.now);
                 }
                 Output::Receive => return Waiting::ToReceive,
-                Output::StartTls => panic!("nobody asked for TLS"),
                 Output::Wait => panic!("a client always has room"),
+                Output::StartTls if self.encrypts => self.encrypt(),
+                Output::StartTls => return Waiting::ToEncrypt,
                 Output::Closed => {
                     self.ask(true);
                     return Waiting::Over;
@@ -218,6 +230,13 @@ impl Session {
                 waiting => return waiting,
             }
         }
+    }
+
+    /// Encrypts the stream.
+    pub fn encrypt(&mut self) {
+        assert!(self.client.transmit().is_empty(), "octets are left to be sent in the clear");
+        self.clear = Some(self.sent.len());
+        self.client.handle_tls();
     }
 
     /// Hands it what the peer says.

@@ -17,14 +17,18 @@
 //! = bob@example.org delivered final 250 2.0.0
 //! ```
 //!
-//! Head, one a line: `from`, `to` (repeated), `proves` (ids of rules with commas,
-//! see [`proof`](crate::proof)), `message` (with `\r`, `\n`, `\\` and `\xHH`),
-//! `set` with one of `no-pipelining`, `convert`, `send-8bit`,
+//! Head, one a line: `from` and `to` (repeated), each with parameters behind the
+//! address, `proves` (ids of rules with commas, see [`proof`](crate::proof)),
+//! `message` (with `\r`, `\n`, `\\` and `\xHH`), `set` with one of `no-pipelining`, `convert`, `send-8bit`,
 //! `exact` (the client is told size and class), `binary`, `chunking` (always),
-//! `no-chunking`, `chunks N` (outstanding), `depth N`, `window N`, `chunk N`, `body-fails-at N`.
+//! `starttls`, `starttls-required`, `secured`, `auth-in-clear`, `auth NAME SAYS|…`
+//! (repeated; `~` before what is said: the server speaks first), `xclient NAME=VALUE
+//! …`, `xforward NAME=VALUE …`, `trace ID`,
+//! `force-pipelining`, `single-final-refuses-all`, `single-final-answers-all`,
+//! `no-chunking`, `use EXTENSION forbid|force`, `chunks N` (outstanding), `depth N`, `window N`, `chunk N`, `body-fails-at N`.
 //!
 //! Conversation: `C:` and `S:` lines; `S~` octets with escapes and no line end;
-//! `-- close` and `-- timeout` for the server's side; `-- deliver` and `-- quit`
+//! `-- close` and `-- timeout` for the server's side; `-- tls` for both; `-- deliver` and `-- quit`
 //! for the client's. At the end `=` lines, exactly those of
 //! [`results`](crate::memory::results), or `= nothing`; of several messages the
 //! last one's, or all of them, each behind `= message N`. Lines with `#` are
@@ -33,9 +37,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lmtp_proto::client::{Chunking, Config, EightBit, Event, Pipelining};
+use lmtp_proto::auth::Mechanism;
+use lmtp_proto::client::{Chunking, Config, EightBit, Event, Extensions, Pipelining, SingleFinal, StartTls, Use};
+use lmtp_proto::value::{AttributeValue, ClientAttributes, Command, MailParams, RcptParams};
 use lmtp_proto::{Content, ContentClass, Envelope, ForwardPath, LineEndings, ReversePath};
 
+use crate::auth::Scripted;
 use crate::memory::{Message, Session, Waiting};
 use crate::model::stuffed;
 use crate::proof::Proof;
@@ -51,6 +58,8 @@ pub struct Transcript {
     pub envelope: Envelope,
     /// The message.
     pub message: Message,
+    /// How it may log in, best first.
+    pub mechanisms: Vec<Scripted>,
     /// What is said, in order.
     pub turns: Vec<Turn>,
     /// What comes of it.
@@ -66,6 +75,8 @@ pub enum Turn {
     Client(Vec<u8>),
     /// The server writes these octets.
     Server(Vec<u8>),
+    /// The stream is encrypted.
+    Tls,
     /// The server closes.
     Close,
     /// The server stays silent until the client gives up.
@@ -127,22 +138,42 @@ impl Transcript {
         let mut config = Config::default();
         config.transcript = true;
         let (mut from, mut to, mut message) = (None, Vec::new(), Message::new(""));
-        let (mut exact, mut binary, mut proves) = (false, false, Vec::new());
+        let mut mail_params = MailParams::default();
+        let (mut exact, mut binary, mut mechanisms, mut proves) = (false, false, Vec::new(), Vec::new());
         for line in head.lines().filter(|line| !line.starts_with('#')) {
             let (key, value) = line.split_once(':').unwrap_or_else(|| panic!("{name}: {line:?} has no colon"));
             match (key, value.trim()) {
-                ("from", address) => from = Some(address.parse::<ReversePath>().expect("a sender")),
-                ("to", address) => to.push(address.parse::<ForwardPath>().expect("a recipient")),
+                ("from", text) => {
+                    let (address, params) = with_parameters::<ReversePath>(text);
+                    from = Some(address);
+                    mail_params = mail_parameters(params);
+                }
+                ("to", text) => {
+                    let (address, params) = with_parameters::<ForwardPath>(text);
+                    to.push((address, rcpt_parameters(params)));
+                }
                 ("proves", ids) => proves.extend(ids.split(',').map(|id| id.trim().to_owned())),
                 ("message", text) => message.octets = unescaped(text),
                 ("set", "no-pipelining") => config.pipelining = Pipelining::Off,
+                ("set", "force-pipelining") => config.pipelining = Pipelining::Force,
+                ("set", "single-final-refuses-all") => config.quirks.single_final = SingleFinal::RefusesAll,
+                ("set", "single-final-answers-all") => config.quirks.single_final = SingleFinal::AnswersAll,
                 ("set", "convert") => config.line_endings = LineEndings::Convert,
                 ("set", "send-8bit") => config.eight_bit = EightBit::Send,
+                ("set", "starttls") => config.starttls = StartTls::IfOffered,
+                ("set", "starttls-required") => config.starttls = StartTls::Required,
+                ("set", "secured") => config.secured = true,
+                ("set", "auth-in-clear") => config.auth_in_clear = true,
                 ("set", "exact") => exact = true,
                 ("set", "binary") => binary = true,
                 ("set", "chunking") => config.chunking = Chunking::Always,
                 ("set", "no-chunking") => config.chunking = Chunking::Off,
                 ("set", option) => match option.split_once(' ') {
+                    Some(("use", text)) => extension(&mut config.extensions, text),
+                    Some(("auth", script)) => mechanisms.push(mechanism(script)),
+                    Some(("xclient", list)) => config.xclient = Some(attributes(list)),
+                    Some(("xforward", list)) => config.xforward = Some(attributes(list)),
+                    Some(("trace", id)) => config.trace_id = Some(id.parse().expect("the name of a trace")),
                     Some(("chunk", size)) => message.chunk = size.parse().expect("a number"),
                     Some(("body-fails-at", place)) => message.fails_at = Some(place.parse().expect("a number")),
                     Some(("depth", depth)) => config.depth = depth.parse().expect("a number"),
@@ -158,7 +189,11 @@ impl Transcript {
         } else if exact {
             message.content = Content::of(&message.octets, config.line_endings).expect("a message that can be sent");
         }
-        let envelope = Envelope::new(from.expect("a sender"), to).expect("a recipient");
+        let (to, params): (Vec<_>, Vec<_>) = to.into_iter().unzip();
+        let mut envelope = Envelope::new(from.expect("a sender"), to).expect("a recipient").with_params(mail_params);
+        for (place, params) in params.into_iter().enumerate() {
+            envelope = envelope.with_recipient_params(place, params);
+        }
         let (mut turns, mut results) = (Vec::new(), Vec::new());
         for line in rest.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
             match line.split_at_checked(2) {
@@ -171,6 +206,7 @@ impl Transcript {
                 Some(("S:", text)) => say(&mut turns, Turn::Server(line_of(text))),
                 Some(("S~", text)) => say(&mut turns, Turn::Server(unescaped(text.trim_start()))),
                 Some(("C~", text)) => say(&mut turns, Turn::Client(unescaped(text.trim_start()))),
+                Some(("--", " tls")) => turns.push(Turn::Tls),
                 Some(("--", " close")) => turns.push(Turn::Close),
                 Some(("--", " timeout")) => turns.push(Turn::Timeout),
                 Some(("--", " deliver")) => turns.push(Turn::Deliver),
@@ -180,7 +216,7 @@ impl Transcript {
                 _ => panic!("{name}: what is {line:?}?"),
             }
         }
-        Self { name: name.into(), config, envelope, message, turns, results, proves }
+        Self { name: name.into(), config, envelope, message, mechanisms, turns, results, proves }
     }
 
     /// How many octets the server says.
@@ -191,6 +227,9 @@ impl Transcript {
     /// Plays it, and checks every octet of the client and every result.
     pub fn play(&self, cut: Cut) -> Session {
         let mut session = Session::new(self.config.clone(), self.envelope.clone(), self.message.clone());
+        session.encrypts = false;
+        let boxed = |mechanism: &Scripted| Box::new(mechanism.clone()) as Box<dyn Mechanism>;
+        session.client.authenticate(self.mechanisms.iter().map(boxed).collect()).expect("a session that is not open");
         let (mut expected, mut heard) = (Vec::new(), 0);
         for turn in &self.turns {
             match turn {
@@ -212,6 +251,10 @@ impl Transcript {
                         session.settle();
                     }
                     heard += octets.len();
+                }
+                Turn::Tls => {
+                    assert_eq!(session.settle(), Waiting::ToEncrypt, "{}", self.name);
+                    session.encrypt();
                 }
                 Turn::Close => session.eof(),
                 Turn::Timeout => {
@@ -258,6 +301,68 @@ impl Transcript {
 
 fn lines(session: &Session) -> &[Event] {
     &session.events
+}
+
+/// An address, and what stands behind it.
+fn with_parameters<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> (T, &str) {
+    if let Ok(address) = text.parse() {
+        return (address, "");
+    }
+    let (address, params) = text.split_once(' ').unwrap_or((text, ""));
+    (address.parse().expect("an address"), params)
+}
+
+/// Parameters as MAIL has them.
+fn mail_parameters(params: &str) -> MailParams {
+    match lmtp_proto::parse_command(format!("MAIL FROM:<> {params}").as_bytes()) {
+        Ok(Command::Mail(_, params)) => params,
+        other => panic!("{params:?}: {other:?}"),
+    }
+}
+
+/// Parameters as RCPT has them.
+fn rcpt_parameters(params: &str) -> RcptParams {
+    match lmtp_proto::parse_command(format!("RCPT TO:<a@x> {params}").as_bytes()) {
+        Ok(Command::Rcpt(_, params)) => params,
+        other => panic!("{params:?}: {other:?}"),
+    }
+}
+
+/// `EXTENSION USE`
+fn extension(extensions: &mut Extensions, text: &str) {
+    let (name, how) = text.split_once(' ').expect("an extension and how it is used");
+    let how = match how {
+        "forbid" => Use::Forbid,
+        "force" => Use::Force,
+        _ => panic!("{how:?} is no use"),
+    };
+    *match name {
+        "size" => &mut extensions.size,
+        "8bitmime" => &mut extensions.eight_bit_mime,
+        "smtputf8" => &mut extensions.smtputf8,
+        "dsn" => &mut extensions.dsn,
+        "require-tls" => &mut extensions.require_tls,
+        "limits" => &mut extensions.limits,
+        "others" => &mut extensions.others,
+        _ => panic!("no extension {name:?}"),
+    } = how;
+}
+
+/// `NAME SAYS|SAYS…`, with `~` in front of what is said where the server speaks
+/// first.
+fn mechanism(script: &str) -> Scripted {
+    let (name, says) = script.split_once(' ').unwrap_or((script, ""));
+    let listens = says.starts_with('~');
+    Scripted::new(name, listens, says.trim_start_matches('~').split('|').map(unescaped))
+}
+
+/// `NAME=VALUE NAME=VALUE…`
+fn attributes(list: &str) -> ClientAttributes {
+    let pairs = list.split(' ').map(|pair| {
+        let (name, value) = pair.split_once('=').expect("a name and a value");
+        (name.parse().expect("an attribute"), AttributeValue::text(value).expect("a value"))
+    });
+    ClientAttributes::new(pairs).expect("attributes")
 }
 
 /// Joins a side's turns while it has the word.

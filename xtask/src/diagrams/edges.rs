@@ -81,7 +81,7 @@ fn input_words(input: &str) -> (String, Option<String>) {
             ("Follow", None) => words.push("not the last".to_owned()),
             ("Last", None) => words.push("the last".to_owned()),
             ("Rcpt" | "Data" | "Bdat", None) if name == "Recipient" => {
-                words.push(format!("then {}", part.to_uppercase()))
+                words.push(format!("then {}", part.to_uppercase()));
             }
             (part, None) if matches!(name, "Reply" | "Command") => words.push(part.to_uppercase()),
             (part, None) => words.push(part.to_lowercase()),

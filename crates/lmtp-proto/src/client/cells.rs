@@ -7,9 +7,15 @@ use crate::value::Verb;
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 23] = [
         Self::Greeting,
         Self::Lhlo,
+        Self::Opening,
+        Self::StartTls,
+        Self::Tls,
+        Self::Xclient,
+        Self::Auth,
+        Self::Courtesy,
         Self::Ready,
         Self::NeedsReset,
         Self::Resetting,
@@ -31,10 +37,19 @@ impl State {
 impl Input {
     /// Every input.
     pub fn all() -> Vec<Self> {
-        let mut inputs = Vec::from([Self::Begin, Self::ContentEnds, Self::ContentFails, Self::Drained, Self::Quit]);
+        let mut inputs = Vec::from([
+            Self::Opened,
+            Self::Encrypted,
+            Self::Begin,
+            Self::ContentEnds,
+            Self::ContentFails,
+            Self::Drained,
+            Self::Quit,
+        ]);
+        inputs.extend(Verb::ALL.iter().copied().map(Self::Say));
         for tone in [Tone::Yes, Tone::GoOn, Tone::No] {
             inputs.push(Self::Greeting(tone));
-            for verb in [Verb::Lhlo, Verb::Mail, Verb::Rcpt, Verb::Data, Verb::Rset, Verb::Quit] {
+            for &verb in Verb::ALL {
                 inputs.push(Self::Reply(verb, tone));
             }
             for next in [Next::Rcpt, Next::Data, Next::Bdat] {

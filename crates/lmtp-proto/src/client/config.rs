@@ -1,6 +1,7 @@
 //! How the application sets the client up.
 
-use crate::value::LhloName;
+use super::{Extensions, Quirks};
+use crate::value::{ClientAttributes, LhloName, TraceId};
 use crate::{Limits, LineEndings, Timeouts};
 
 /// How a client behaves.
@@ -21,12 +22,34 @@ pub struct Config {
     /// costs one round trip a message. One at a time is the most careful: then
     /// each transaction begins with a look at an idle line.
     pub depth: usize,
+    /// Whether to encrypt the stream by STARTTLS (RFC 3207).
+    pub starttls: StartTls,
+    /// Whether the stream is encrypted from the start. A driver that finds out
+    /// later calls [`handle_tls`](crate::Machine::handle_tls) before the greeting.
+    pub secured: bool,
+    /// Whether mechanisms that reveal a secret, such as PLAIN, may be used on a
+    /// line that is not encrypted: for Unix sockets.
+    pub auth_in_clear: bool,
+    /// Who the connection is for: told by XCLIENT to a server that offers it,
+    /// as far as it asks for it. The server then takes us for that client.
+    pub xclient: Option<ClientAttributes>,
+    /// Who the messages are from: told by XFORWARD to a server that offers it,
+    /// once, before the first message, for its log. (Servers forget it with the
+    /// end of a transaction.)
+    pub xforward: Option<ClientAttributes>,
+    /// The name for the server to log this session under: told by TRACE to a
+    /// server that offers it (Cyrus).
+    pub trace_id: Option<TraceId>,
     /// Whether content leaves in chunks.
     pub chunking: Chunking,
     /// What to do with line ends that are not CRLF.
     pub line_endings: LineEndings,
     /// What to do with 8-bit content that the server does not offer to take.
     pub eight_bit: EightBit,
+    /// Which other extensions are used.
+    pub extensions: Extensions,
+    /// What the server is known to do otherwise.
+    pub quirks: Quirks,
     /// Whether to report each line of the conversation as [`Event::Line`].
     pub transcript: bool,
 }
@@ -39,9 +62,17 @@ impl Default for Config {
             timeouts: Timeouts::default(),
             pipelining: Pipelining::default(),
             depth: 2,
+            starttls: StartTls::default(),
+            secured: false,
+            auth_in_clear: false,
+            xclient: None,
+            xforward: None,
+            trace_id: None,
             chunking: Chunking::default(),
             line_endings: LineEndings::default(),
             eight_bit: EightBit::default(),
+            extensions: Extensions::default(),
+            quirks: Quirks::default(),
             transcript: false,
         }
     }
@@ -55,6 +86,22 @@ pub enum Pipelining {
     Auto,
     /// Never: each command waits for the reply to the one before.
     Off,
+    /// Always. For servers that can and do not say so (aiosmtpd), and for those
+    /// that answer RCPT only when DATA has come.
+    Force,
+}
+
+/// Whether to encrypt the stream by STARTTLS (RFC 3207).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum StartTls {
+    /// No.
+    #[default]
+    Off,
+    /// When the server offers it and then does not refuse it. Somebody who can
+    /// change what the server says can prevent it.
+    IfOffered,
+    /// Always: no message and no secret leaves without it.
+    Required,
 }
 
 /// Whether content leaves in chunks, by BDAT, or behind DATA (RFC 3030).

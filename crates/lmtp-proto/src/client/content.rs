@@ -1,10 +1,15 @@
 //! How the content of one message goes onto the wire: behind DATA, or in chunks.
 
+use alloc::string::ToString;
+
 use bytes::Bytes;
 
+use super::inflight::Expected;
+use super::table::{Input, State};
+use super::{Client, Line};
 use crate::codec::encode_command;
 use crate::value::Command;
-use crate::{Chunker, ContentClass, ContentError, LineEndings, SendQueue, Stuffer};
+use crate::{Chunker, ContentClass, ContentError, Error, LineEndings, SendQueue, Stuffer};
 
 /// What writes the content.
 #[derive(Debug)]
@@ -91,4 +96,48 @@ fn flush(chunk: &mut SendQueue, last: bool, queue: &mut SendQueue) -> Chunk {
     let octets = queue.len().saturating_sub(before);
     queue.append(chunk);
     Chunk { command, octets, size }
+}
+
+impl Client {
+    /// A chunk that is not the last was queued.
+    pub(super) fn chunk_left(&mut self, chunk: &Chunk) {
+        self.in_flight.push(Expected::Chunk, self.queue.mark(), chunk.octets);
+        self.note(|| Line::Command(chunk.command.to_string()));
+        self.note(|| Line::Content { octets: chunk.size });
+    }
+
+    /// Whether a chunk may leave now.
+    pub(super) fn has_room_for_chunk(&self) -> bool {
+        let window = if self.pipelines() { self.config.limits.outstanding_chunks } else { 1 };
+        self.in_flight.chunks() < window.max(1)
+    }
+
+    /// The content will not be complete. Between two chunks the session goes on.
+    pub(super) fn give_up(&mut self, error: Error) {
+        if self.state != State::Chunks {
+            return self.fail(error);
+        }
+        if let Some(transaction) = self.transactions.current_mut() {
+            transaction.give_up(error.into());
+        }
+        self.take_step(Input::ContentFails);
+    }
+
+    /// Sends the end of the data, or the last chunk.
+    pub(super) fn end_content(&mut self) {
+        self.content_ends = false;
+        let Some(transaction) = self.transactions.current_mut() else { return };
+        match transaction.end(&mut self.queue) {
+            Ok((End { chunk: Some(last), .. }, _)) => {
+                self.note(|| Line::Command(last.command.to_string()));
+                self.note(|| Line::Content { octets: last.size });
+            }
+            Ok((_, octets)) => {
+                self.note(|| Line::Content { octets });
+                self.note(|| Line::EndOfData);
+            }
+            Err(error) => return self.give_up(Error::Content(error)),
+        }
+        self.take_step(Input::ContentEnds);
+    }
 }

@@ -33,7 +33,9 @@ impl Expected {
     pub(super) fn phase(self) -> Phase {
         match self {
             Self::Greeting => Phase::Greeting,
-            Self::Reply(Verb::Lhlo) => Phase::Lhlo,
+            Self::Reply(Verb::Lhlo | Verb::Xclient | Verb::Xforward | Verb::Trace) => Phase::Lhlo,
+            Self::Reply(Verb::StartTls) => Phase::StartTls,
+            Self::Reply(Verb::Auth) => Phase::Auth,
             Self::Reply(Verb::Mail | Verb::Rset) => Phase::Mail,
             Self::Reply(Verb::Rcpt) | Self::Recipient(..) => Phase::Rcpt,
             Self::Reply(Verb::Data) => Phase::Data,
@@ -95,6 +97,13 @@ impl InFlight {
 
     pub(super) fn last(&self) -> Option<Expected> {
         self.due.back().map(|due| due.expected)
+    }
+
+    /// Takes the next if it is another recipient's final reply.
+    pub(super) fn take_final(&mut self) -> Option<Expected> {
+        let expected = self.first().filter(|expected| matches!(expected, Expected::Final(..)))?;
+        self.due.pop_front();
+        Some(expected)
     }
 
     /// How many chunks have no reply.

@@ -19,34 +19,48 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod auth;
 mod cells;
 mod config;
 mod content;
 mod deadline;
 mod engine;
 mod event;
+mod extensions;
 mod inflight;
+mod limits;
+mod open;
+mod output;
+mod over;
 mod preflight;
+mod quirks;
 pub mod table;
 mod transaction;
 mod transactions;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use self::deadline::{Deadline, Unit};
+use self::deadline::Deadline;
 use self::inflight::{Expected, InFlight};
+use self::limits::Used;
+use self::open::Opening;
 use self::table::{Input, State};
 use self::transaction::Transaction;
 use self::transactions::{Transactions, blameless};
+use crate::auth::Mechanism;
 use crate::codec::ReplyReader;
 use crate::value::{Capabilities, Reply};
-use crate::{Content, Envelope, Error, Instant, Machine, Misuse, Output, Phase, Report, SendQueue, TransactionId};
+use crate::{Content, Envelope, Error, Misuse, Phase, Report, SendQueue, TransactionId};
 
-pub use config::{Chunking, Config, EightBit, Pipelining};
+pub use config::{Chunking, Config, EightBit, Pipelining, StartTls};
 pub use event::{Event, Line};
+pub use extensions::{Extensions, Use};
+pub use quirks::{Quirks, SingleFinal};
 
 /// Room reserved for each read: replies are short.
 const INPUT_ROOM: usize = 2048;
@@ -55,7 +69,7 @@ const INPUT_ROOM: usize = 2048;
 const BLOCK: usize = 64 * 1024;
 
 /// A buffer is kept between messages when it is no larger than this.
-const KEPT: usize = 512;
+const KEPT: usize = 1024;
 
 /// How long to listen to a peer that takes no more.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -98,8 +112,10 @@ pub struct Client {
     replies: u64,
     greeting: Option<Reply>,
     capabilities: Option<Capabilities>,
+    opening: Opening,
     transactions: Transactions,
     next_transaction: TransactionId,
+    used: Used,
     /// The 421 that said that the server is going away.
     closing: Option<Reply>,
     /// The application has given all of the content, its end is to be sent.
@@ -119,6 +135,7 @@ impl Client {
     pub fn new(config: Config) -> Self {
         let mut in_flight = InFlight::default();
         in_flight.push(Expected::Greeting, 0, 0);
+        let opening = Opening::new(config.secured);
         Self {
             config,
             state: State::Greeting,
@@ -131,8 +148,10 @@ impl Client {
             replies: 0,
             greeting: None,
             capabilities: None,
+            opening,
             transactions: Transactions::default(),
             next_transaction: TransactionId::default(),
+            used: Used::default(),
             closing: None,
             content_ends: false,
             leaving: false,
@@ -143,10 +162,27 @@ impl Client {
         }
     }
 
+    /// Logs in by the first of these mechanisms that the server offers and that
+    /// may be used on the line, when the session opens (RFC 4954). If that is not
+    /// to be, the session ends: [`Error::NoMechanism`], [`Error::AuthRefused`] or
+    /// [`Error::AuthFailed`].
+    ///
+    /// # Errors
+    ///
+    /// The session is open already.
+    pub fn authenticate(&mut self, mechanisms: Vec<Box<dyn Mechanism>>) -> Result<(), Misuse> {
+        if self.opening.has_logged_in() || self.error.is_some() {
+            return Err(Misuse::TooLate);
+        }
+        self.opening.mechanisms = mechanisms;
+        Ok(())
+    }
+
     /// Delivers a message. May be asked for before the session is open.
     ///
-    /// On a connection that has failed the report is there at once, every
-    /// recipient *unsent*.
+    /// On a connection that has failed, or where the server takes
+    /// [no more messages](Self::needs_new_connection), the report is there at
+    /// once, every recipient *unsent*.
     ///
     /// # Errors
     ///
@@ -171,6 +207,9 @@ impl Client {
             transaction.stop(blameless(error), 0);
         }
         self.transactions.push(transaction);
+        if self.needs_new_connection() && self.error.is_none() {
+            self.turn_away();
+        }
         Ok(id)
     }
 
@@ -280,7 +319,7 @@ impl Client {
         self.greeting.as_ref()
     }
 
-    /// What the server offers, once LHLO is answered.
+    /// What the server offers, once LHLO is answered; forgotten when TLS begins.
     pub fn capabilities(&self) -> Option<&Capabilities> {
         self.capabilities.as_ref()
     }
@@ -299,7 +338,15 @@ impl Client {
     /// is taken, nothing is awaited, nothing was heard that should not have been.
     pub fn is_ready(&self) -> bool {
         let idle = matches!(self.state, State::Ready | State::NeedsReset) && self.transactions.is_empty();
-        idle && self.error.is_none() && !self.leaving && !self.has_stray_input()
+        idle && self.error.is_none() && !self.leaving && !self.has_stray_input() && !self.needs_new_connection()
+    }
+
+    /// Whether the server has taken as many messages as it takes in one session
+    /// (MAILMAX, RFC 9422 section 4.1). What was sent is answered; the next
+    /// message needs another connection.
+    pub fn needs_new_connection(&self) -> bool {
+        let obeyed = self.config.extensions.limits != Use::Forbid;
+        obeyed && self.capabilities.as_ref().is_some_and(|offered| self.used.is_exhausted(offered))
     }
 
     /// Whether [`deliver`](Self::deliver) would take a message now that has a
@@ -307,7 +354,7 @@ impl Client {
     pub fn has_room(&self) -> bool {
         let over = self.error.is_some() || self.state == State::Over || self.closing.is_some() || self.leaving;
         let report_waits = self.transactions.front().is_some_and(Transaction::is_over);
-        !over && !report_waits && self.transactions.len() < self.config.depth.max(1)
+        !over && !report_waits && !self.needs_new_connection() && self.transactions.len() < self.config.depth.max(1)
     }
 
     /// What is awaited, or would be next.
@@ -315,6 +362,7 @@ impl Client {
         match (self.state, self.in_flight.first()) {
             (State::Content | State::Chunks | State::GivenUp, _) => Phase::Body,
             (State::Finals, _) if !self.in_flight.is_owed(self.queue.sent()) => Phase::Body,
+            (State::Tls, _) => Phase::Tls,
             (_, Some(expected)) => expected.phase(),
             (State::Over | State::Quitting, None) => Phase::Quit,
             (_, None) => Phase::Mail,
@@ -327,54 +375,5 @@ impl Client {
 
     fn has_stray_input(&self) -> bool {
         !self.input.is_empty() || self.reader.is_amid_reply()
-    }
-}
-
-impl Machine for Client {
-    type Event = Event;
-    type Error = Error;
-
-    fn poll_output(&mut self, now: Instant) -> Result<Output<Event>, Error> {
-        self.deadline.resume(now);
-        let output = self.next_output()?;
-        match output {
-            Output::Event(_) => self.deadline.pause(now),
-            _ => self.deadline.arm(self.wait(), now),
-        }
-        Ok(output)
-    }
-
-    fn transmit(&mut self) -> &mut SendQueue {
-        &mut self.queue
-    }
-
-    fn input(&mut self) -> &mut BytesMut {
-        self.input.reserve(INPUT_ROOM);
-        &mut self.input
-    }
-
-    fn handle_eof(&mut self) {
-        self.eof = true;
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        match self.deadline.passed(now) {
-            None => {}
-            Some((_, Unit::Glance)) => self.glance = Glance::Taken,
-            Some((phase, Unit::LastWords)) => self.fail(Error::Closed { phase }),
-            Some((phase, Unit::Reply(_) | Unit::Block(_))) => self.fail(Error::TimedOut { phase }),
-        }
-    }
-
-    fn handle_write_closed(&mut self) {
-        self.write_closed = true;
-        self.queue.clear();
-    }
-
-    /// This client never asks for TLS.
-    fn handle_tls(&mut self) {}
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.deadline.at()
     }
 }

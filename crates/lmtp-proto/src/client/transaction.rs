@@ -5,12 +5,14 @@ use core::{iter, mem};
 use bytes::Bytes;
 
 use super::content::{Chunk, End, Writer};
+use super::extensions::Use;
 use super::inflight::Expected;
+use super::limits::Used;
 use super::preflight;
-use super::table::{More, Next};
+use super::table::{More, Next, Tone};
 use super::{Config, Event};
 use crate::report::Answer;
-use crate::value::{Capabilities, Command, MailParams, RcptParams, Reply, Verb};
+use crate::value::{Capabilities, Command, MailParams, Reply, ReplyCode, Verb};
 use crate::{
     Content, ContentClass, ContentError, Envelope, Fault, Limit, Limits, LineEndings, Phase, RecipientId, Report,
     SendQueue, TransactionId,
@@ -20,6 +22,7 @@ use crate::{
 pub(super) struct Transaction {
     report: Report,
     content: Content,
+    /// The parameters of MAIL: what the envelope asks for, then what is said.
     params: MailParams,
     /// The place of the next recipient to look at for RCPT.
     next: usize,
@@ -51,10 +54,11 @@ enum Stage {
 
 impl Transaction {
     pub(super) fn new(id: TransactionId, envelope: Envelope, content: Content) -> Self {
+        let params = envelope.params().clone();
         Self {
             report: Report::new(id, envelope),
             content,
-            params: MailParams::default(),
+            params,
             next: 0,
             writer: Writer::new(false, LineEndings::Reject, ContentClass::SevenBit),
             held: Bytes::new(),
@@ -98,8 +102,11 @@ impl Transaction {
 
     /// Decides what is to be asked of a server that offers this; `false` when
     /// nobody is left to ask for.
-    pub(super) fn prepare(&mut self, offered: &Capabilities, config: &Config) -> bool {
-        let plan = preflight::plan(&mut self.report, self.content, offered, config);
+    pub(super) fn prepare(&mut self, offered: &Capabilities, config: &Config, secured: bool, used: &mut Used) -> bool {
+        let plan = preflight::plan(&mut self.report, &self.params, self.content, offered, config, secured);
+        if self.report.mail.is_none() && config.extensions.limits != Use::Forbid {
+            used.withhold(&mut self.report, offered);
+        }
         self.params = plan.params;
         self.writer = Writer::new(plan.chunked, config.line_endings, plan.allowed);
         self.stage = Stage::UnderWay;
@@ -107,10 +114,11 @@ impl Transaction {
         self.report.mail.is_none() && self.next < self.report.recipients.len()
     }
 
-    /// The place of the first recipient from `place` on that we did not refuse.
+    /// The place of the first recipient from `place` on that the server is to be
+    /// asked for.
     fn place_from(&self, place: usize) -> usize {
         let rest = self.report.recipients.iter().skip(place);
-        place.saturating_add(rest.take_while(|recipient| recipient.rcpt.is_some()).count())
+        place.saturating_add(rest.take_while(|recipient| recipient.withheld || recipient.rcpt.is_some()).count())
     }
 
     pub(super) fn mail(&self) -> Command {
@@ -119,6 +127,7 @@ impl Transaction {
 
     pub(super) fn next_rcpt(&mut self) -> Option<(Command, RecipientId, Next)> {
         let recipient = self.report.recipients.get(self.next)?;
+        let params = recipient.params.as_deref().cloned().unwrap_or_default();
         let (path, id) = (recipient.path.clone(), recipient_id(self.next));
         self.next = self.place_from(self.next.saturating_add(1));
         let next = match self.next < self.report.recipients.len() {
@@ -126,7 +135,7 @@ impl Transaction {
             false if self.writer.is_chunked() => Next::Bdat,
             false => Next::Data,
         };
-        Some((Command::Rcpt(path, RcptParams::default()), id, next))
+        Some((Command::Rcpt(path, params), id, next))
     }
 
     /// Enters a reply into the report.
@@ -213,6 +222,19 @@ impl Transaction {
             let place = places.next()?;
             Some((place, if places.peek().is_some() { More::Follow } else { More::Last }))
         })
+    }
+
+    /// The only final reply that came is a refusal: it is taken for everybody's
+    /// (see [`SingleFinal::RefusesAll`](super::SingleFinal)).
+    pub(super) fn spread_refusal(&mut self) {
+        let mut finals = self.report.recipients.iter().filter_map(|recipient| recipient.final_reply.as_ref());
+        let (Some(only), None) = (finals.next().cloned(), finals.next()) else { return };
+        let refuses = Tone::from(only.reply.code().class()) == Tone::No && only.reply.code() != ReplyCode::CLOSING;
+        if refuses {
+            for recipient in self.report.recipients.iter_mut().filter(|recipient| Report::is_accepted(recipient)) {
+                recipient.final_reply = Some(only.clone());
+            }
+        }
     }
 
     /// What is known when this much has been written, the session standing in

@@ -3,11 +3,11 @@
 
 use core::str;
 
-use nom::bytes::complete::{tag_no_case, take_while_m_n};
+use nom::bytes::complete::take_while_m_n;
 use nom::{IResult, Parser};
 
 use super::param::{RawParam, esmtp_param};
-use super::{enter, number, path, whole};
+use super::{enter, number, path, run};
 use crate::command_error::CommandError;
 use crate::value::{
     AddressProblem, AuthResponse, ClientAttributes, Command, CommandText, Domain, ForwardPath, InvalidClientAttributes,
@@ -46,34 +46,31 @@ pub fn parse_command(line: &[u8]) -> Result<Command, CommandError> {
 /// It is no command all the same.
 pub fn parse_command_with(line: &[u8], leniency: Leniency) -> Result<Command, CommandError> {
     let line = trim_end(line);
-    if line.is_empty() {
-        return Err(CommandError::Empty);
-    }
-    let end = line.iter().position(|&octet| is_blank(octet)).unwrap_or(line.len());
-    let (word, rest) = line.split_at_checked(end).unwrap_or_default();
-    let verb = verb(word)?;
-    let mut input = Input { rest, verb, leniency };
-    let command = match verb {
-        Verb::Mail => return input.mail(),
-        Verb::Rcpt => return input.rcpt(),
-        Verb::Xclient => Command::Xclient(input.client_attributes()?),
-        Verb::Xforward => Command::Xforward(input.client_attributes()?),
-        Verb::Auth => input.auth()?,
-        Verb::Bdat => input.bdat()?,
-        Verb::Lhlo => Command::Lhlo(input.lhlo_name()?),
-        // What NOOP says means nothing, so it need not mean anything.
-        Verb::Noop => Command::Noop(input.rest().ok().and_then(|rest| text(rest)?.parse().ok())),
-        Verb::Help if input.rest.is_empty() => Command::Help(None),
-        Verb::Help => Command::Help(Some(input.text()?)),
-        Verb::Vrfy => Command::Vrfy(input.text()?),
-        Verb::Expn => Command::Expn(input.text()?),
-        Verb::Trace => Command::Trace(input.text_as()?),
-        Verb::Data => input.alone(Command::Data)?,
-        Verb::Rset => input.alone(Command::Rset)?,
-        Verb::Quit => input.alone(Command::Quit)?,
-        Verb::StartTls => input.alone(Command::StartTls)?,
+    let Some((verb, rest)) = verb(line) else { return Err(no_verb(line)) };
+    let Ok(rest) = str::from_utf8(rest) else {
+        return if verb == Verb::Noop { Ok(Command::Noop(None)) } else { Err(CommandError::Syntax(verb)) };
     };
-    Ok(command)
+    let mut input = Input { rest, verb, leniency };
+    match verb {
+        Verb::Mail => input.mail(),
+        Verb::Rcpt => input.rcpt(),
+        Verb::Data => input.end().map(|()| Command::Data),
+        Verb::Bdat => input.bdat(),
+        Verb::Rset => input.end().map(|()| Command::Rset),
+        Verb::Quit => input.end().map(|()| Command::Quit),
+        Verb::Lhlo => input.lhlo_name().map(Command::Lhlo),
+        // What NOOP says means nothing, so it need not mean anything.
+        Verb::Noop => Ok(Command::Noop(input.text().ok())),
+        Verb::Help if rest.is_empty() => Ok(Command::Help(None)),
+        Verb::Help => input.text().map(|text| Command::Help(Some(text))),
+        Verb::Vrfy => input.text().map(Command::Vrfy),
+        Verb::Expn => input.text().map(Command::Expn),
+        Verb::StartTls => input.end().map(|()| Command::StartTls),
+        Verb::Auth => input.auth(),
+        Verb::Xclient => input.client_attributes().map(Command::Xclient),
+        Verb::Xforward => input.client_attributes().map(Command::Xforward),
+        Verb::Trace => input.text_as().map(Command::Trace),
+    }
 }
 
 fn is_blank(octet: u8) -> bool {
@@ -89,18 +86,51 @@ fn trim_end(mut line: &[u8]) -> &[u8] {
     line
 }
 
-/// The verb of that name, in any case (RFC 5321 section 2.4).
-fn verb(word: &[u8]) -> Result<Verb, CommandError> {
-    let found = Verb::ALL.iter().copied().find(|verb| verb.as_str().as_bytes().eq_ignore_ascii_case(word));
-    found.ok_or_else(|| match word {
-        word if word.eq_ignore_ascii_case(b"HELO") || word.eq_ignore_ascii_case(b"EHLO") => CommandError::Helo,
+/// The verb that a line begins with, in any case (RFC 5321 section 2.4), and
+/// what follows it.
+fn verb(line: &[u8]) -> Option<(Verb, &[u8])> {
+    let (start, rest) = line.split_first_chunk::<4>()?;
+    // Nearly all have four letters; compared as one they cost nothing.
+    let verb = match &start.map(|octet| octet.to_ascii_uppercase()) {
+        b"LHLO" => Verb::Lhlo,
+        b"MAIL" => Verb::Mail,
+        b"RCPT" => Verb::Rcpt,
+        b"DATA" => Verb::Data,
+        b"BDAT" => Verb::Bdat,
+        b"RSET" => Verb::Rset,
+        b"NOOP" => Verb::Noop,
+        b"VRFY" => Verb::Vrfy,
+        b"EXPN" => Verb::Expn,
+        b"HELP" => Verb::Help,
+        b"QUIT" => Verb::Quit,
+        b"AUTH" => Verb::Auth,
+        _ => return long_verb(line),
+    };
+    rest.first().is_none_or(|&octet| is_blank(octet)).then_some((verb, rest))
+}
+
+/// A verb of more than four letters, and what follows it.
+fn long_verb(line: &[u8]) -> Option<(Verb, &[u8])> {
+    let end = line.iter().position(|&octet| is_blank(octet)).unwrap_or(line.len());
+    let (word, rest) = line.split_at_checked(end)?;
+    let verb = Verb::ALL.iter().find(|verb| verb.as_str().as_bytes().eq_ignore_ascii_case(word))?;
+    Some((*verb, rest))
+}
+
+/// What a line is that does not begin with a verb.
+fn no_verb(line: &[u8]) -> CommandError {
+    match line.split(|&octet| is_blank(octet)).next() {
+        _ if line.is_empty() => CommandError::Empty,
+        Some(word) if ["HELO", "EHLO"].iter().any(|smtp| word.eq_ignore_ascii_case(smtp.as_bytes())) => {
+            CommandError::Helo
+        }
         _ => CommandError::UnknownVerb,
-    })
+    }
 }
 
 /// What follows a verb.
 struct Input<'a> {
-    rest: &'a [u8],
+    rest: &'a str,
     verb: Verb,
     leniency: Leniency,
 }
@@ -113,13 +143,15 @@ impl<'a> Input<'a> {
     /// ```abnf
     /// "DATA" / "RSET" / "QUIT" / "STARTTLS"
     /// ```
-    fn alone(&self, command: Command) -> Result<Command, CommandError> {
-        if self.rest.is_empty() { Ok(command) } else { Err(self.syntax()) }
+    ///
+    /// Nothing follows.
+    fn end(&self) -> Result<(), CommandError> {
+        if self.rest.is_empty() { Ok(()) } else { Err(self.syntax()) }
     }
 
     /// The space before the next word.
     fn space(&mut self) -> Result<(), CommandError> {
-        self.rest = self.rest.strip_prefix(b" ").ok_or_else(|| self.syntax())?;
+        self.rest = self.rest.strip_prefix(' ').ok_or_else(|| self.syntax())?;
         self.spaces();
         Ok(())
     }
@@ -127,34 +159,33 @@ impl<'a> Input<'a> {
     /// Spaces that need not be there.
     fn spaces(&mut self) {
         while self.leniency.extra_spaces
-            && let Some(rest) = self.rest.strip_prefix(b" ")
+            && let Some(rest) = self.rest.strip_prefix(' ')
         {
             self.rest = rest;
         }
     }
 
-    /// All that follows the space.
-    fn rest(&mut self) -> Result<&'a [u8], CommandError> {
-        self.space()?;
-        Ok(self.rest)
+    /// What a rule of the grammar takes, and what it makes of it.
+    fn rule<T>(&mut self, rule: impl Fn(&'a [u8]) -> IResult<&'a [u8], T>) -> Option<(&'a str, T)> {
+        let (after, made) = rule(self.rest.as_bytes()).ok()?;
+        let (taken, rest) = self.rest.split_at_checked(self.rest.len().saturating_sub(after.len()))?;
+        self.rest = rest;
+        Some((taken, made))
     }
 
     /// The next word and the space before it; `None` at the end.
-    fn word(&mut self) -> Result<Option<&'a [u8]>, CommandError> {
+    fn word(&mut self) -> Result<Option<&'a str>, CommandError> {
         if self.rest.is_empty() {
             return Ok(None);
         }
         self.space()?;
-        let end = memchr::memchr(b' ', self.rest).unwrap_or(self.rest.len());
-        let (word, rest) = self.rest.split_at_checked(end).unwrap_or_default();
-        self.rest = rest;
-        Ok(Some(word))
+        Ok(self.rule(|input| run(|octet| octet != b' ', input)).map(|(word, _)| word).or(Some("")))
     }
 
-    /// All that follows the space, as a value of text.
+    /// All that follows the space, as a value.
     fn text_as<T: str::FromStr>(&mut self) -> Result<T, CommandError> {
-        let rest = self.rest()?;
-        text(rest).and_then(|text| text.parse().ok()).ok_or_else(|| self.syntax())
+        self.space()?;
+        self.rest.parse().map_err(|_| self.syntax())
     }
 
     fn text(&mut self) -> Result<CommandText, CommandError> {
@@ -175,22 +206,16 @@ impl<'a> Input<'a> {
     /// ```
     fn mail(&mut self) -> Result<Command, CommandError> {
         self.keyword_and_colon("FROM")?;
-        let from = if let Some(rest) = self.rest.strip_prefix(b"<>") {
+        let from = if let Some(rest) = self.rest.strip_prefix("<>") {
             self.rest = rest;
             ReversePath::Null
+        } else if let Some((path, found)) = self.rule(path::path) {
+            ReversePath::Mailbox(found.of(path).map_err(CommandError::BadSender)?)
         } else {
-            match path::path(self.rest) {
-                Ok((rest, found)) => {
-                    self.rest = rest;
-                    ReversePath::Mailbox(found.mailbox().map_err(CommandError::BadSender)?)
-                }
-                Err(_) => return Err(CommandError::BadSender(path::problem(self.rest))),
-            }
+            return Err(CommandError::BadSender(path::problem(self.rest.as_bytes())));
         };
         let mut params = MailParams::default();
-        while let Some(param) = self.param()? {
-            enter::mail(&mut params, param)?;
-        }
+        self.params(|param| enter::mail(&mut params, param))?;
         Ok(Command::Mail(from, params))
     }
 
@@ -201,17 +226,12 @@ impl<'a> Input<'a> {
     /// ```
     fn rcpt(&mut self) -> Result<Command, CommandError> {
         self.keyword_and_colon("TO")?;
-        let to = match path::path(self.rest) {
-            Ok((rest, found)) => {
-                self.rest = rest;
-                ForwardPath::Mailbox(found.mailbox().map_err(CommandError::BadRecipient)?)
-            }
-            Err(_) => self.local_recipient()?,
+        let to = match self.rule(path::path) {
+            Some((path, found)) => ForwardPath::Mailbox(found.of(path).map_err(CommandError::BadRecipient)?),
+            None => self.local_recipient()?,
         };
         let mut params = RcptParams::default();
-        while let Some(param) = self.param()? {
-            enter::rcpt(&mut params, param)?;
-        }
+        self.params(|param| enter::rcpt(&mut params, param))?;
         Ok(Command::Rcpt(to, params))
     }
 
@@ -222,14 +242,13 @@ impl<'a> Input<'a> {
     /// The latter only where [`Leniency::local_names`] allows it.
     fn local_recipient(&mut self) -> Result<ForwardPath, CommandError> {
         let bad = CommandError::BadRecipient;
-        let Ok((rest, local)) = path::local_path(self.rest) else {
-            return Err(bad(path::problem(self.rest)));
+        let Some((path, _)) = self.rule(path::local_path) else {
+            return Err(bad(path::problem(self.rest.as_bytes())));
         };
-        let name = text(local).unwrap_or_default();
+        let name = path.trim_matches(['<', '>']);
         if !name.eq_ignore_ascii_case("postmaster") && !self.leniency.local_names {
             return Err(bad(AddressProblem::NoDomain));
         }
-        self.rest = rest;
         ForwardPath::local(name).map_err(|error| bad(error.problem()))
     }
 
@@ -238,10 +257,12 @@ impl<'a> Input<'a> {
     /// ```
     fn keyword_and_colon(&mut self, keyword: &str) -> Result<(), CommandError> {
         self.space()?;
-        let found: IResult<_, _> = tag_no_case(keyword).parse(self.rest);
-        (self.rest, _) = found.map_err(|_| self.syntax())?;
+        match self.rest.split_at_checked(keyword.len()) {
+            Some((word, rest)) if word.eq_ignore_ascii_case(keyword) => self.rest = rest,
+            _ => return Err(self.syntax()),
+        }
         self.spaces();
-        self.rest = self.rest.strip_prefix(b":").ok_or_else(|| self.syntax())?;
+        self.rest = self.rest.strip_prefix(':').ok_or_else(|| self.syntax())?;
         self.spaces();
         Ok(())
     }
@@ -249,9 +270,16 @@ impl<'a> Input<'a> {
     /// ```abnf
     /// *( SP esmtp-param )
     /// ```
-    fn param(&mut self) -> Result<Option<RawParam<'a>>, CommandError> {
-        let Some(word) = self.word()? else { return Ok(None) };
-        whole(esmtp_param, word).map(Some).ok_or_else(|| self.syntax())
+    ///
+    /// Each is handed to `enter`.
+    fn params(&mut self, mut enter: impl FnMut(RawParam<'a>) -> Result<(), CommandError>) -> Result<(), CommandError> {
+        while !self.rest.is_empty() {
+            self.space()?;
+            let (param, keyword) = self.rule(esmtp_param).ok_or_else(|| self.syntax())?;
+            let (keyword, value) = param.split_at_checked(keyword).unwrap_or_default();
+            enter(RawParam { keyword, value: value.strip_prefix('=') })?;
+        }
+        Ok(())
     }
 
     /// ```abnf
@@ -259,10 +287,11 @@ impl<'a> Input<'a> {
     /// chunk-size = 1*DIGIT
     /// ```
     fn bdat(&mut self) -> Result<Command, CommandError> {
-        let size = self.word()?.and_then(|word| whole(number(1, usize::MAX), word)).ok_or_else(|| self.syntax())?;
+        self.space()?;
+        let (_, size) = self.rule(number(1, usize::MAX)).ok_or_else(|| self.syntax())?;
         let last = match self.word()? {
             None => false,
-            Some(word) if word.eq_ignore_ascii_case(b"LAST") && self.rest.is_empty() => true,
+            Some(word) if word.eq_ignore_ascii_case("LAST") && self.rest.is_empty() => true,
             Some(_) => return Err(self.syntax()),
         };
         size.map(|size| Command::Bdat { size, last }).ok_or(CommandError::ChunkTooLarge)
@@ -273,11 +302,10 @@ impl<'a> Input<'a> {
     /// initial-response = base64 / "="
     /// ```
     fn auth(&mut self) -> Result<Command, CommandError> {
-        let mechanism: MechanismName =
-            self.word()?.and_then(text).and_then(|word| word.parse().ok()).ok_or_else(|| self.syntax())?;
+        let mechanism: MechanismName = self.word()?.and_then(|word| word.parse().ok()).ok_or_else(|| self.syntax())?;
         let response = match self.word()? {
             None => None,
-            Some(word) => Some(AuthResponse::from_base64(word).map_err(|_| self.syntax())?),
+            Some(word) => Some(AuthResponse::from_base64(word.as_bytes()).map_err(|_| self.syntax())?),
         };
         if self.rest.is_empty() { Ok(Command::Auth(mechanism, response)) } else { Err(self.syntax()) }
     }
@@ -288,7 +316,7 @@ impl<'a> Input<'a> {
     fn client_attributes(&mut self) -> Result<ClientAttributes, CommandError> {
         let mut attributes = alloc::vec::Vec::new();
         while let Some(word) = self.word()? {
-            let (name, value) = text(word).and_then(|word| word.split_once('=')).ok_or_else(|| self.syntax())?;
+            let (name, value) = word.split_once('=').ok_or_else(|| self.syntax())?;
             let name = name.parse().map_err(|_| self.syntax())?;
             let value = value.parse().map_err(|_| CommandError::BadParameter(keyword(&name)))?;
             attributes.push((name, value));
@@ -301,11 +329,7 @@ impl<'a> Input<'a> {
 }
 
 fn keyword(attribute: &crate::value::ClientAttribute) -> Keyword {
-    Keyword::from_checked(attribute.as_str().as_bytes())
-}
-
-fn text(octets: &[u8]) -> Option<&str> {
-    str::from_utf8(octets).ok()
+    Keyword::from_checked(attribute.as_str())
 }
 
 /// ```abnf

@@ -17,9 +17,9 @@ enum Wrong {
 /// Enters a parameter of MAIL. One that is given twice is an error for each of
 /// them (RFC 1870 section 6, RFC 3461 section 4.5, RFC 6152 section 3).
 pub(crate) fn mail(params: &mut MailParams, raw: RawParam<'_>) -> Result<(), CommandError> {
-    let is = |keyword: &str| raw.keyword.eq_ignore_ascii_case(keyword.as_bytes());
+    let is = |keyword: &str| raw.keyword.eq_ignore_ascii_case(keyword);
     let entered = if is("SIZE") {
-        set(&mut params.size, raw.value.and_then(|value| whole(size_value, value)))
+        set(&mut params.size, raw.value.and_then(|value| whole(size_value, value.as_bytes())))
     } else if is("BODY") {
         set(&mut params.body, parsed(raw))
     } else if is("SMTPUTF8") {
@@ -44,7 +44,7 @@ pub(crate) fn mail(params: &mut MailParams, raw: RawParam<'_>) -> Result<(), Com
 
 /// Enters a parameter of RCPT.
 pub(crate) fn rcpt(params: &mut RcptParams, raw: RawParam<'_>) -> Result<(), CommandError> {
-    let is = |keyword: &str| raw.keyword.eq_ignore_ascii_case(keyword.as_bytes());
+    let is = |keyword: &str| raw.keyword.eq_ignore_ascii_case(keyword);
     let entered = if is("NOTIFY") {
         set(&mut params.notify, parsed(raw))
     } else if is("ORCPT") {
@@ -70,7 +70,7 @@ impl Wrong {
 }
 
 fn parsed<T: str::FromStr>(raw: RawParam<'_>) -> Option<T> {
-    raw.value.and_then(|value| str::from_utf8(value).ok())?.parse().ok()
+    raw.value?.parse().ok()
 }
 
 fn set<T>(slot: &mut Option<T>, value: Option<T>) -> Result<(), Wrong> {
@@ -100,16 +100,13 @@ fn raise(flag: &mut bool, raw: RawParam<'_>) -> Result<(), Wrong> {
 const MOST_OTHERS: usize = 32;
 
 fn keep(others: &mut Vec<Param>, raw: RawParam<'_>) -> Result<(), Wrong> {
-    let same = |other: &Param| other.keyword().as_str().as_bytes().eq_ignore_ascii_case(raw.keyword);
+    let same = |other: &Param| other.keyword().as_str().eq_ignore_ascii_case(raw.keyword);
     if others.iter().any(same) {
         return Err(Wrong::Repeated);
     }
     if others.len() >= MOST_OTHERS {
         return Err(Wrong::Value);
     }
-    others.push(Param::from_checked(
-        Keyword::from_checked(raw.keyword),
-        raw.value.and_then(|value| str::from_utf8(value).ok()),
-    ));
+    others.push(Param::from_checked(Keyword::from_checked(raw.keyword), raw.value));
     Ok(())
 }

@@ -2,7 +2,8 @@
 //!
 //! A line is found first ([`crate::lines`]); then *complete* parsers run on it.
 //! None of them ever asks for more input, so none is ever run twice over the
-//! same octets.
+//! same octets. What sees every octet of a line is written out ([`run`],
+//! [`path::visible_utf8`]), with nom's combinators above it.
 //!
 //! | rule | function |
 //! |---|---|
@@ -22,6 +23,7 @@ pub(crate) mod capability;
 pub(crate) mod command;
 mod encode;
 mod enter;
+pub(crate) mod octets;
 pub(crate) mod param;
 pub(crate) mod path;
 #[cfg(test)]
@@ -33,25 +35,45 @@ pub use command::{Leniency, parse_command, parse_command_with};
 pub use encode::{encode_command, encode_reply};
 pub use reply::ReplyReader;
 
-use nom::Parser;
-use nom::bytes::complete::take_while_m_n;
+use nom::{IResult, Parser};
 
 /// What a parser makes of all of the input, if it takes all of it.
 pub(crate) fn whole<'a, T>(
-    parser: impl Parser<&'a [u8], Output = T, Error = nom::error::Error<&'a [u8]>>,
+    mut parser: impl Parser<&'a [u8], Output = T, Error = nom::error::Error<&'a [u8]>>,
     input: &'a [u8],
 ) -> Option<T> {
-    nom::combinator::all_consuming(parser).parse(input).ok().map(|(_, value)| value)
+    match parser.parse(input) {
+        Ok(([], value)) => Some(value),
+        _ => None,
+    }
+}
+
+/// The input does not begin with what a rule wants.
+pub(crate) fn refused<T>(input: &[u8]) -> IResult<&[u8], T> {
+    Err(nom::Err::Error(nom::error::make_error(input, nom::error::ErrorKind::Verify)))
+}
+
+/// One or more octets of a kind: nom's `take_while1`, which is not inlined, and
+/// this is where the time goes.
+#[inline]
+pub(crate) fn run(kind: impl Fn(u8) -> bool, input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let length = input.iter().position(|&octet| !kind(octet)).unwrap_or(input.len());
+    match input.split_at_checked(length) {
+        Some((run, rest)) if length > 0 => Ok((rest, run)),
+        _ => refused(input),
+    }
 }
 
 /// A number of `least` to `most` digits; `None` when it is too large for 64 bits.
-pub(crate) fn number<'a>(
-    least: usize,
-    most: usize,
-) -> impl Parser<&'a [u8], Output = Option<u64>, Error = nom::error::Error<&'a [u8]>> {
-    take_while_m_n(least, most, |octet: u8| octet.is_ascii_digit()).map(|digits: &[u8]| {
-        digits
-            .iter()
-            .try_fold(0_u64, |number, digit| number.checked_mul(10)?.checked_add(u64::from(digit.saturating_sub(b'0'))))
-    })
+pub(crate) fn number(least: usize, most: usize) -> impl Fn(&[u8]) -> IResult<&[u8], Option<u64>> {
+    move |input| {
+        let (rest, digits) = run(|octet| octets::DIGIT.has(octet), input)?;
+        if !(least..=most).contains(&digits.len()) {
+            return refused(input);
+        }
+        let number = digits.iter().try_fold(0_u64, |number, digit| {
+            number.checked_mul(10)?.checked_add(u64::from(digit.saturating_sub(b'0')))
+        });
+        Ok((rest, number))
+    }
 }

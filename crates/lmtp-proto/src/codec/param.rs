@@ -1,15 +1,13 @@
 //! The parameters of MAIL and RCPT (RFC 5321 section 4.1.2).
 
-use nom::branch::alt;
-use nom::bytes::complete::{tag, tag_no_case, take_while_m_n, take_while1};
+use nom::bytes::complete::{tag, take_while_m_n};
 use nom::character::complete::one_of;
-use nom::combinator::{eof, map_opt, opt, peek, recognize, value, verify};
-use nom::multi::fold_many0;
-use nom::sequence::{preceded, terminated};
+use nom::combinator::{map_opt, opt, recognize};
 use nom::{IResult, Parser};
 
+use super::octets::{BASE64, LDH, VALUE};
 use super::path::{atom, visible_utf8};
-use super::{number, xtext};
+use super::{number, refused, run, whole, xtext};
 use crate::value::{ByMode, DeliverBy, Keyword, Notify, Priority};
 
 /// The keywords of all parameters that have a type of their own.
@@ -32,34 +30,39 @@ pub(crate) const KNOWN: [&str; 13] = [
 /// A parameter as it stands in the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RawParam<'a> {
-    pub(crate) keyword: &'a [u8],
-    pub(crate) value: Option<&'a [u8]>,
+    pub(crate) keyword: &'a str,
+    pub(crate) value: Option<&'a str>,
 }
 
 /// ```abnf
 /// esmtp-param = esmtp-keyword ["=" esmtp-value]
 /// ```
 ///
-/// The value of XRCPTFORWARD is base64, which may end in "=".
-pub(crate) fn esmtp_param(input: &[u8]) -> IResult<&[u8], RawParam<'_>> {
-    let forward = (tag_no_case("XRCPTFORWARD"), preceded(tag("="), base64).map(Some));
-    let any = (esmtp_keyword, opt(preceded(tag("="), esmtp_value)));
-    alt((forward, any)).map(|(keyword, value)| RawParam { keyword, value }).parse(input)
+/// The value of XRCPTFORWARD is base64, which may end in "=". Gives the length of
+/// the keyword.
+pub(crate) fn esmtp_param(input: &[u8]) -> IResult<&[u8], usize> {
+    let (rest, keyword) = esmtp_keyword(input)?;
+    let rest = match rest.strip_prefix(b"=") {
+        None => rest,
+        Some(value) if keyword.eq_ignore_ascii_case(b"XRCPTFORWARD") => base64(value)?.0,
+        Some(value) => esmtp_value(value)?.0,
+    };
+    Ok((rest, keyword.len()))
 }
 
 /// ```abnf
 /// esmtp-keyword = ( ALPHA / DIGIT ) *( ALPHA / DIGIT / "-" )
 /// ```
 pub(crate) fn esmtp_keyword(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    let ldh = take_while_m_n(1, Keyword::MAX, |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-');
-    verify(ldh, |keyword: &[u8]| !keyword.starts_with(b"-")).parse(input)
+    let (rest, keyword) = run(|octet| LDH.has(octet), input)?;
+    if keyword.starts_with(b"-") || keyword.len() > Keyword::MAX { refused(input) } else { Ok((rest, keyword)) }
 }
 
 /// ```abnf
 /// esmtp-value = 1*( %d33-60 / %d62-126 / UTF8-non-ascii )
 /// ```
 pub(crate) fn esmtp_value(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    visible_utf8(|octet| matches!(octet, 33..=60 | 62..=126), input)
+    visible_utf8(|octet| VALUE.has(octet), input)
 }
 
 /// ```abnf
@@ -68,7 +71,7 @@ pub(crate) fn esmtp_value(input: &[u8]) -> IResult<&[u8], &[u8]> {
 ///
 /// Padded or not, for Dovecot's own reader takes both.
 pub(crate) fn base64(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    let text = take_while1(|octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/'));
+    let text = |input| run(|octet| BASE64.has(octet), input);
     recognize((text, take_while_m_n(0, 2, |octet| octet == b'='))).parse(input)
 }
 
@@ -87,13 +90,25 @@ pub(crate) fn size_value(input: &[u8]) -> IResult<&[u8], u64> {
 ///
 /// (RFC 2852 section 4.)
 pub(crate) fn by_value(input: &[u8]) -> IResult<&[u8], DeliverBy> {
-    let mode = alt((value(ByMode::Notify, one_of("Nn")), value(ByMode::Return, one_of("Rr"))));
-    map_opt((opt(one_of("+-")), number(1, 9), tag(";"), mode, opt(one_of("Tt"))), |(sign, seconds, _, mode, trace)| {
-        let seconds = i32::try_from(seconds?).ok()?;
-        let seconds = if sign == Some('-') { seconds.saturating_neg() } else { seconds };
-        DeliverBy::new(seconds, mode, trace.is_some()).ok()
-    })
-    .parse(input)
+    let (sign, rest) = match input {
+        [b'-', rest @ ..] => (-1, rest),
+        [b'+', rest @ ..] | rest => (1, rest),
+    };
+    let (rest, seconds) = number(1, 9)(rest)?;
+    let (mode, rest) = match rest {
+        [b';', b'N' | b'n', rest @ ..] => (ByMode::Notify, rest),
+        [b';', b'R' | b'r', rest @ ..] => (ByMode::Return, rest),
+        _ => return refused(input),
+    };
+    let (trace, rest) = match rest {
+        [b'T' | b't', rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    let seconds = seconds.and_then(|seconds| i32::try_from(seconds).ok()?.checked_mul(sign));
+    match seconds.map(|seconds| DeliverBy::new(seconds, mode, trace)) {
+        Some(Ok(by)) => Ok((rest, by)),
+        _ => refused(input),
+    }
 }
 
 /// ```abnf
@@ -121,21 +136,29 @@ pub(crate) fn priority(input: &[u8]) -> IResult<&[u8], Priority> {
 ///
 /// (RFC 3461 section 4.1.)
 pub(crate) fn notify(input: &[u8]) -> IResult<&[u8], Notify> {
-    let never = value(Notify::NEVER, tag_no_case("NEVER"));
-    let (rest, first) = alt((never, notify_element)).parse(input)?;
-    if first.never() {
-        return Ok((rest, first));
+    let (mut rest, mut notify) = notify_element(input)?;
+    while !notify.never()
+        && let Some(list) = rest.strip_prefix(b",")
+    {
+        let (after, more) = notify_element(list)?;
+        if more.never() {
+            return refused(list);
+        }
+        (rest, notify) = (after, notify.and(more));
     }
-    fold_many0(preceded(tag(","), notify_element), move || first, Notify::and).parse(rest)
+    Ok((rest, notify))
 }
 
 fn notify_element(input: &[u8]) -> IResult<&[u8], Notify> {
-    alt((
-        value(Notify::SUCCESS, tag_no_case("SUCCESS")),
-        value(Notify::FAILURE, tag_no_case("FAILURE")),
-        value(Notify::DELAY, tag_no_case("DELAY")),
-    ))
-    .parse(input)
+    let (rest, word) = run(|octet| octet != b',', input)?;
+    let words = [
+        ("FAILURE", Notify::FAILURE),
+        ("SUCCESS", Notify::SUCCESS),
+        ("DELAY", Notify::DELAY),
+        ("NEVER", Notify::NEVER),
+    ];
+    let found = words.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()));
+    found.map_or_else(|| refused(input), |(_, notify)| Ok((rest, notify)))
 }
 
 /// ```abnf
@@ -148,8 +171,11 @@ fn notify_element(input: &[u8]) -> IResult<&[u8], Notify> {
 /// `utf-8` address of another form is xtext like any other: it is passed on as it
 /// is.
 pub(crate) fn original_recipient(input: &[u8]) -> IResult<&[u8], usize> {
-    let utf8 = (terminated(tag_no_case("utf-8"), peek(tag(";"))), tag(";"), xtext::unitext);
-    let kind = verify(atom, <[u8]>::is_ascii);
-    let plain = (kind, tag(";"), xtext::printable);
-    alt((terminated(utf8, eof), terminated(plain, eof))).map(|(kind, _, _)| kind.len()).parse(input)
+    let (rest, kind) = atom(input)?;
+    let Some(address) = rest.strip_prefix(b";").filter(|_| kind.is_ascii()) else { return refused(input) };
+    if kind.eq_ignore_ascii_case(b"utf-8") && whole(xtext::unitext, address).is_some() {
+        return Ok((&[], kind.len()));
+    }
+    let (rest, ()) = xtext::printable(address)?;
+    Ok((rest, kind.len()))
 }

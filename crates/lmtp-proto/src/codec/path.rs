@@ -8,16 +8,19 @@
 //! as it is.
 
 use alloc::borrow::Cow;
+use core::mem;
 use core::net::Ipv6Addr;
 use core::str;
 
 use nom::branch::alt;
 use nom::bytes::complete::{tag, tag_no_case, take_while_m_n, take_while1};
-use nom::combinator::{consumed, map_opt, opt, recognize};
-use nom::multi::{many0_count, separated_list1};
-use nom::sequence::{delimited, preceded};
+use nom::combinator::{map_opt, recognize};
+use nom::multi::many0_count;
+use nom::sequence::delimited;
 use nom::{IResult, Parser};
 
+use super::octets::{ATEXT, ATEXT_DOT, LDH_DOT};
+use super::refused;
 use crate::text::is_visible;
 use crate::value::{AddressProblem, Mailbox};
 
@@ -27,24 +30,40 @@ use crate::value::{AddressProblem, Mailbox};
 ///
 /// Gives the place of the "@".
 pub(crate) fn mailbox(input: &[u8]) -> IResult<&[u8], usize> {
-    (local_part, tag("@"), domain).map(|(local, _, _)| local.len()).parse(input)
+    let (rest, local) = local_part(input)?;
+    let Some(rest) = rest.strip_prefix(b"@") else { return refused(input) };
+    let (rest, _) = domain(rest)?;
+    Ok((rest, local.len()))
 }
 
 /// ```abnf
 /// Local-part = Dot-string / Quoted-string
-/// Dot-string = Atom *("." Atom)
-/// Atom       = 1*atext
 /// ```
 pub(crate) fn local_part(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    let dot_string = recognize(separated_list1(tag("."), atom));
-    alt((quoted_string, dot_string)).parse(input)
+    if input.starts_with(b"\"") { quoted_string(input) } else { dot_string(input) }
 }
 
 /// ```abnf
+/// Dot-string = Atom *("." Atom)
+/// ```
+fn dot_string(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let (rest, text) = visible_utf8(|octet| ATEXT_DOT.has(octet), input)?;
+    if parts_are_good(text, |pair| pair == (b'.', b'.')) { Ok((rest, text)) } else { refused(input) }
+}
+
+/// Whether no two neighbours are bad, as if a dot stood before and behind: what
+/// no part may begin or end with cannot be beside a dot.
+fn parts_are_good(text: &[u8], bad: impl Fn((u8, u8)) -> bool) -> bool {
+    let mut before = b'.';
+    text.iter().chain(b".").all(|&octet| !bad((mem::replace(&mut before, octet), octet)))
+}
+
+/// ```abnf
+/// Atom   = 1*atext
 /// atext =/ UTF8-non-ascii
 /// ```
 pub(crate) fn atom(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    visible_utf8(|octet| octet.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&octet), input)
+    visible_utf8(|octet| ATEXT.has(octet), input)
 }
 
 /// ```abnf
@@ -81,16 +100,12 @@ pub(crate) fn unquoted(local_part: &str) -> Cow<'_, str> {
 /// sub-domain = Let-dig [Ldh-str] / U-label
 /// ```
 pub(crate) fn domain(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    let name = recognize(separated_list1(tag("."), sub_domain));
-    alt((address_literal, name)).parse(input)
-}
-
-fn sub_domain(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    let (rest, label) = visible_utf8(|octet| octet.is_ascii_alphanumeric() || octet == b'-', input)?;
-    match label {
-        [b'-', ..] | [.., b'-'] => Err(nom::Err::Error(nom::error::make_error(input, nom::error::ErrorKind::Verify))),
-        _ => Ok((rest, label)),
+    if input.starts_with(b"[") {
+        return address_literal(input);
     }
+    let (rest, name) = visible_utf8(|octet| LDH_DOT.has(octet), input)?;
+    let bad = |pair| matches!(pair, (b'.', b'.' | b'-') | (b'-', b'.'));
+    if parts_are_good(name, bad) { Ok((rest, name)) } else { refused(input) }
 }
 
 /// ```abnf
@@ -149,29 +164,36 @@ fn is_ipv6(text: &[u8]) -> bool {
 
 /// One or more octets of `ascii`, or UTF-8 characters beyond ASCII that can be
 /// seen.
+#[inline]
 pub(crate) fn visible_utf8(ascii: impl Fn(u8) -> bool, input: &[u8]) -> IResult<&[u8], &[u8]> {
-    let end = input.iter().position(|&octet| octet.is_ascii() && !ascii(octet)).unwrap_or(input.len());
-    let (text, rest) = input.split_at_checked(end).unwrap_or_default();
-    let visible = |text: &str| text.chars().all(|c| c.is_ascii() || is_visible(c));
-    if !text.is_empty() && str::from_utf8(text).is_ok_and(visible) {
-        Ok((rest, text))
-    } else {
-        Err(nom::Err::Error(nom::error::make_error(input, nom::error::ErrorKind::TakeWhile1)))
+    let mut length = input.iter().position(|&octet| !ascii(octet)).unwrap_or(input.len());
+    // Beyond ASCII a closer look is needed; most text never gets there.
+    if input.get(length).is_some_and(|octet| !octet.is_ascii()) {
+        length = input.iter().position(|&octet| octet.is_ascii() && !ascii(octet)).unwrap_or(input.len());
+        let visible = |text: &str| text.chars().all(|c| c.is_ascii() || is_visible(c));
+        if !input.get(..length).is_some_and(|text| str::from_utf8(text).is_ok_and(visible)) {
+            return refused(input);
+        }
+    }
+    match input.split_at_checked(length) {
+        Some((text, rest)) if length > 0 => Ok((rest, text)),
+        _ => refused(input),
     }
 }
 
-/// A mailbox that was found, in place.
+/// Where a mailbox stands in its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FoundMailbox<'a> {
-    text: &'a [u8],
-    /// The place of the "@".
+pub(crate) struct FoundMailbox {
+    /// How much of the path stands before it.
+    start: usize,
+    /// The place of the "@" in it.
     at: usize,
 }
 
-impl FoundMailbox<'_> {
-    /// The mailbox as a value.
-    pub(crate) fn mailbox(self) -> Result<Mailbox, AddressProblem> {
-        let text = str::from_utf8(self.text).map_err(|_| AddressProblem::Syntax)?;
+impl FoundMailbox {
+    /// The mailbox of this path as a value.
+    pub(crate) fn of(self, path: &str) -> Result<Mailbox, AddressProblem> {
+        let text = path.strip_suffix('>').and_then(|path| path.get(self.start..)).unwrap_or_default();
         Mailbox::from_checked(text, self.at).ok_or(AddressProblem::TooLong)
     }
 }
@@ -181,9 +203,12 @@ impl FoundMailbox<'_> {
 /// ```
 ///
 /// A source route is recognised and dropped (RFC 5321 section 3.3).
-pub(crate) fn path(input: &[u8]) -> IResult<&[u8], FoundMailbox<'_>> {
-    let mailbox = consumed(mailbox).map(|(text, at)| FoundMailbox { text, at });
-    delimited(tag("<"), preceded(opt(source_route), mailbox), tag(">")).parse(input)
+pub(crate) fn path(input: &[u8]) -> IResult<&[u8], FoundMailbox> {
+    let Some(inner) = input.strip_prefix(b"<") else { return refused(input) };
+    let inner = if inner.starts_with(b"@") { source_route(inner)?.0 } else { inner };
+    let (rest, at) = mailbox(inner)?;
+    let Some(rest) = rest.strip_prefix(b">") else { return refused(input) };
+    Ok((rest, FoundMailbox { start: input.len().saturating_sub(inner.len()), at }))
 }
 
 /// ```abnf
@@ -202,7 +227,7 @@ pub(crate) fn local_path(input: &[u8]) -> IResult<&[u8], &[u8]> {
 ///
 /// With the ":" behind it.
 fn source_route(input: &[u8]) -> IResult<&[u8], ()> {
-    (separated_list1(tag(","), (tag("@"), domain)), tag(":")).map(|_| ()).parse(input)
+    (tag("@"), domain, many0_count((tag(",@"), domain)), tag(":")).map(|_| ()).parse(input)
 }
 
 /// What is wrong with text that is no path.

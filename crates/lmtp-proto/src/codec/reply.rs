@@ -3,11 +3,10 @@
 use alloc::vec::Vec;
 
 use bytes::{Buf, BytesMut};
-use nom::branch::alt;
-use nom::bytes::complete::{tag, take_while_m_n};
-use nom::combinator::{map_opt, opt, rest, value};
-use nom::{IResult, Parser};
+use nom::IResult;
 
+use super::octets::DIGIT;
+use super::{refused, run};
 use crate::error::{SyntaxError, excerpt};
 use crate::lines::{LineError, LineFinder};
 use crate::value::{EnhancedCode, Reply, ReplyCode};
@@ -30,10 +29,13 @@ pub(crate) struct ReplyLine<'a> {
 /// Lenient: the text may hold any octet that [`LineFinder`] let pass, for a
 /// status is worth more than the tidiness of its comment.
 pub(crate) fn reply_line(input: &[u8]) -> IResult<&[u8], ReplyLine<'_>> {
-    let end = nom::combinator::eof.map(|_| false);
-    (reply_code, alt((value(true, tag("-")), value(false, tag(" ")), end)), rest)
-        .map(|(code, more, text)| ReplyLine { code, more, text })
-        .parse(input)
+    let (rest, code) = reply_code(input)?;
+    let (more, text) = match rest {
+        [b'-', text @ ..] => (true, text),
+        [b' ', text @ ..] | text @ [] => (false, text),
+        _ => return refused(input),
+    };
+    Ok((&[], ReplyLine { code, more, text }))
 }
 
 /// ```abnf
@@ -42,7 +44,11 @@ pub(crate) fn reply_line(input: &[u8]) -> IResult<&[u8], ReplyLine<'_>> {
 ///
 /// Lenient: any second digit, as the first one decides (section 4.3.2).
 fn reply_code(input: &[u8]) -> IResult<&[u8], ReplyCode> {
-    map_opt(digits(3, 3), |code| ReplyCode::new(code).ok()).parse(input)
+    let Some((code, rest)) = input.split_first_chunk::<3>() else { return refused(input) };
+    match decimal(code).map(ReplyCode::new) {
+        Some(Ok(code)) => Ok((rest, code)),
+        _ => refused(input),
+    }
 }
 
 /// ```abnf
@@ -51,33 +57,39 @@ fn reply_code(input: &[u8]) -> IResult<&[u8], ReplyCode> {
 ///
 /// Without leading zeros (RFC 3463 section 2).
 pub(crate) fn enhanced_code(input: &[u8]) -> IResult<&[u8], EnhancedCode> {
-    map_opt((digits(1, 1), tag("."), sub_code, tag("."), sub_code), |(class, _, subject, _, detail)| {
-        EnhancedCode::new(u8::try_from(class).ok()?, subject, detail).ok()
-    })
-    .parse(input)
+    let (class, rest) = match input {
+        [class @ (b'2' | b'4' | b'5'), b'.', rest @ ..] => (class.saturating_sub(b'0'), rest),
+        _ => return refused(input),
+    };
+    let (rest, subject) = sub_code(rest)?;
+    let Some(rest) = rest.strip_prefix(b".") else { return refused(input) };
+    let (rest, detail) = sub_code(rest)?;
+    EnhancedCode::new(class, subject, detail).map_or_else(|_| refused(input), |code| Ok((rest, code)))
 }
 
 fn sub_code(input: &[u8]) -> IResult<&[u8], u16> {
-    alt((digits(1, 1).and(nom::combinator::not(digits(1, 1))).map(|(digit, ())| digit), |input| {
-        nom::combinator::not(tag("0")).parse(input)?;
-        digits(2, 3).parse(input)
-    }))
-    .parse(input)
+    let (rest, digits) = run(|octet| DIGIT.has(octet), input)?;
+    match (digits, decimal(digits)) {
+        ([_] | [b'1'..=b'9', _] | [b'1'..=b'9', _, _], Some(code)) => Ok((rest, code)),
+        _ => refused(input),
+    }
 }
 
-/// A number of `least` to `most` digits, `most` being at most 4.
-fn digits<'a>(least: usize, most: usize) -> impl Parser<&'a [u8], Output = u16, Error = nom::error::Error<&'a [u8]>> {
-    take_while_m_n(least, most, |octet: u8| octet.is_ascii_digit()).map(|digits: &[u8]| {
-        digits.iter().fold(0_u16, |number, digit| {
-            number.saturating_mul(10).saturating_add(u16::from(digit.saturating_sub(b'0')))
-        })
+/// The number that a few digits stand for.
+fn decimal(digits: &[u8]) -> Option<u16> {
+    digits.iter().try_fold(0_u16, |number, digit| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+        number.checked_mul(10)?.checked_add(digit.into())
     })
 }
 
-/// `status-code 1*SP` at the start of a line's text (RFC 2034 section 4).
-fn leading_code(input: &[u8]) -> IResult<&[u8], EnhancedCode> {
-    let end = nom::combinator::eof.map(|_| ());
-    (enhanced_code, alt((tag(" ").map(|_| ()), end))).map(|(code, ())| code).parse(input)
+/// `status-code 1*SP` at the start of a line's text (RFC 2034 section 4), and the
+/// text behind it.
+fn leading_code(text: &[u8]) -> Option<(EnhancedCode, &[u8])> {
+    match enhanced_code(text).ok()? {
+        ([b' ', text @ ..] | text @ [], code) => Some((code, text)),
+        _ => None,
+    }
 }
 
 /// For so many octets of a reply there is always room.
@@ -97,21 +109,41 @@ pub(crate) struct Assembler {
 impl Assembler {
     /// Takes one more line's text.
     pub(crate) fn line(&mut self, code: ReplyCode, text: &[u8]) {
-        let (plain, found) = opt(leading_code).parse(text).unwrap_or((text, None));
-        let found = found.filter(|enhanced| enhanced.fits(code.class()));
+        let found = leading_code(text).filter(|(enhanced, _)| enhanced.fits(code.class()));
         if self.code.is_none() {
-            self.enhanced = found;
+            self.enhanced = found.map(|(enhanced, _)| enhanced);
         } else {
             self.text.push(b'\n');
         }
         self.code = Some(code);
-        let text = if found.is_some() && found == self.enhanced { plain } else { text };
-        // A NUL means nothing in a text and much to what may print it.
-        self.text.extend(text.iter().map(|&octet| if octet == 0 { b'?' } else { octet }));
+        let plain = found.filter(|(enhanced, _)| self.enhanced == Some(*enhanced)).map_or(text, |(_, plain)| plain);
+        self.text.extend_from_slice(plain);
+    }
+
+    /// Takes the only line of a reply.
+    fn only_line(&mut self, code: ReplyCode, text: &[u8]) -> Reply {
+        if text.contains(&0) {
+            return self.last_line(code, text);
+        }
+        self.size = 0;
+        match leading_code(text).filter(|(enhanced, _)| enhanced.fits(code.class())) {
+            Some((enhanced, plain)) => Reply::from_parts(code, Some(enhanced), plain),
+            None => Reply::from_parts(code, None, text),
+        }
+    }
+
+    /// Takes the last line of a reply.
+    fn last_line(&mut self, code: ReplyCode, text: &[u8]) -> Reply {
+        self.line(code, text);
+        self.finish(code)
     }
 
     /// The reply, of the code that its lines had.
     pub(crate) fn finish(&mut self, code: ReplyCode) -> Reply {
+        // A NUL means nothing in a text and much to what may print it.
+        if self.text.contains(&0) {
+            self.text.iter_mut().filter(|octet| **octet == 0).for_each(|octet| *octet = b'?');
+        }
         let reply = Reply::from_parts(code, self.enhanced, &self.text);
         self.text.clear();
         self.text.shrink_to(KEPT);
@@ -141,16 +173,21 @@ impl ReplyReader {
     /// What is read is no reply, or too long for one. `phase` is put into the
     /// error. Nothing that follows can be trusted.
     pub fn read(&mut self, input: &mut BytesMut, limits: &Limits, phase: Phase) -> Result<Option<Reply>, Error> {
+        let mut taken = 0;
         loop {
-            let length = match self.finder.find(input, limits.reply_line) {
+            let rest = input.get(taken..).unwrap_or_default();
+            let length = match self.finder.find(rest, limits.reply_line) {
                 Ok(Some(length)) => length,
-                Ok(None) => return Ok(None),
+                Ok(None) => {
+                    input.advance(taken);
+                    return Ok(None);
+                }
                 Err(LineError::TooLong) => return Err(Error::Limit { phase, limit: Limit::ReplyLine }),
                 Err(LineError::Syntax(problem)) => {
-                    return Err(Error::Syntax { phase, problem, line: excerpt(until_line_feed(input)) });
+                    return Err(Error::Syntax { phase, problem, line: excerpt(until_line_feed(rest)) });
                 }
             };
-            let line = input.get(..length).unwrap_or_default();
+            let line = rest.get(..length).unwrap_or_default();
             let syntax = |problem| Error::Syntax { phase, problem, line: excerpt(line) };
             let Ok((_, ReplyLine { code, more, text })) = reply_line(line) else {
                 return Err(syntax(SyntaxError::NoCode));
@@ -158,15 +195,23 @@ impl ReplyReader {
             if self.assembler.code.is_some_and(|first| first != code) {
                 return Err(syntax(SyntaxError::MixedCodes));
             }
-            self.assembler.size = self.assembler.size.saturating_add(length).saturating_add(2);
+            let length = length.saturating_add(2);
+            taken = taken.saturating_add(length);
+            self.assembler.size = self.assembler.size.saturating_add(length);
             if self.assembler.size > limits.reply_size {
                 return Err(Error::Limit { phase, limit: Limit::ReplySize });
             }
-            self.assembler.line(code, text);
-            input.advance(length.saturating_add(2));
-            if !more {
-                return Ok(Some(self.assembler.finish(code)));
+            if more {
+                self.assembler.line(code, text);
+                continue;
             }
+            // Most replies have one line: it needs no gathering.
+            let reply = match self.assembler.code {
+                None => self.assembler.only_line(code, text),
+                Some(_) => self.assembler.last_line(code, text),
+            };
+            input.advance(taken);
+            return Ok(Some(reply));
         }
     }
 

@@ -7,13 +7,15 @@ use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
 use nom::branch::alt;
-use nom::bytes::complete::{tag, take, take_while_m_n, take_while1};
+use nom::bytes::complete::{tag, take, take_while_m_n};
 use nom::combinator::{map_opt, recognize, verify};
 use nom::multi::{fold_many0, many1_count};
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 
+use super::octets::XCHAR;
 use super::path::visible_utf8;
+use super::{refused, run};
 use crate::text::is_visible;
 
 /// ```abnf
@@ -23,9 +25,16 @@ use crate::text::is_visible;
 /// At least one, and only what decodes to printable ASCII: nothing else may be
 /// said in it (RFC 3461 sections 4.2 and 4.4), and nothing else could be passed
 /// on safely.
-pub(crate) fn printable(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    let printable = verify(hexchar, |&octet| matches!(octet, 32..=126)).map(|_| ());
-    recognize(many1_count(alt((take_while1(is_xchar).map(|_| ()), printable)))).parse(input)
+pub(crate) fn printable(input: &[u8]) -> IResult<&[u8], ()> {
+    let mut rest = input;
+    loop {
+        rest = match rest {
+            [b'+', ..] => verify(hexchar, |&octet| matches!(octet, 32..=126)).parse(rest)?.0,
+            [octet, ..] if XCHAR.has(*octet) => run(|octet| XCHAR.has(octet), rest)?.0,
+            _ if rest.len() == input.len() => return refused(input),
+            _ => return Ok((rest, ())),
+        };
+    }
 }
 
 /// ```abnf
@@ -35,19 +44,12 @@ pub(crate) fn printable(input: &[u8]) -> IResult<&[u8], &[u8]> {
 /// Decoded, whatever it says.
 pub(crate) fn octets(input: &[u8]) -> IResult<&[u8], Vec<u8>> {
     let escaped = hexchar.map(|octet| Cow::Owned(Vec::from([octet])));
-    let run = alt((take_while1(is_xchar).map(Cow::Borrowed), escaped));
+    let run = alt(((|input| run(|octet| XCHAR.has(octet), input)).map(Cow::Borrowed), escaped));
     fold_many0(run, Vec::new, |mut said, run: Cow<'_, [u8]>| {
         said.extend_from_slice(&run);
         said
     })
     .parse(input)
-}
-
-/// ```abnf
-/// xchar = %x21-2A / %x2C-3C / %x3E-7E
-/// ```
-fn is_xchar(octet: u8) -> bool {
-    matches!(octet, 0x21..=0x2A | 0x2C..=0x3C | 0x3E..=0x7E)
 }
 
 /// ```abnf
@@ -69,7 +71,7 @@ fn hexchar(input: &[u8]) -> IResult<&[u8], u8> {
 /// QUCHAR = QCHAR / UTF8-2 / UTF8-3 / UTF8-4
 /// ```
 pub(crate) fn unitext(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    let quchar = |input| visible_utf8(|octet| is_xchar(octet) && octet != b'\\', input);
+    let quchar = |input| visible_utf8(|octet| XCHAR.has(octet) && octet != b'\\', input);
     recognize(many1_count(alt((quchar.map(|_| ()), embedded.map(|_| ()))))).parse(input)
 }
 
@@ -123,7 +125,7 @@ pub(crate) struct Encoded<'a>(pub(crate) &'a str);
 impl fmt::Display for Encoded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.bytes().try_for_each(|octet| match octet {
-            octet if is_xchar(octet) => f.write_char(octet.into()),
+            octet if XCHAR.has(octet) => f.write_char(octet.into()),
             octet => write!(f, "+{octet:02X}"),
         })
     }
@@ -135,7 +137,7 @@ pub(crate) struct Unitext<'a>(pub(crate) &'a str);
 impl fmt::Display for Unitext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.chars().try_for_each(|c| match u8::try_from(c) {
-            Ok(octet) if is_xchar(octet) && octet != b'\\' => f.write_char(c),
+            Ok(octet) if XCHAR.has(octet) && octet != b'\\' => f.write_char(c),
             _ => write!(f, "\\x{{{:02X}}}", u32::from(c)),
         })
     }

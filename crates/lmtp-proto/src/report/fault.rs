@@ -28,7 +28,7 @@ pub enum FaultKind {
     Auth,
     /// The message could not be read, or holds what must not be sent.
     Body,
-    /// The peer went past a limit.
+    /// The peer went past a limit of ours, or the message past one of the peer's.
     Limit,
     /// The caller asked for what cannot be done.
     Usage,

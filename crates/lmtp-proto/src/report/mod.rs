@@ -4,6 +4,7 @@ mod fault;
 mod outcome;
 mod phase;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -14,7 +15,7 @@ use outcome::{Facts, Verdict, decide};
 pub use outcome::{Origin, Outcome};
 pub use phase::Phase;
 
-use crate::value::{Envelope, ForwardPath, Reply, ReversePath};
+use crate::value::{Envelope, ForwardPath, RcptParams, Reply, ReversePath};
 
 /// The name of a transaction on its connection: they count from zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -50,6 +51,8 @@ pub struct Report {
     pub(crate) end_may_have_left: bool,
     pub(crate) reached: Phase,
     pub(crate) fault: Option<Fault>,
+    /// Why recipients were withheld.
+    pub(crate) limit: Option<Fault>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -57,6 +60,10 @@ pub struct Report {
 #[derive(Debug, Clone)]
 pub(crate) struct RecipientFacts {
     pub(crate) path: ForwardPath,
+    /// What RCPT says beside it, if anything.
+    pub(crate) params: Option<Box<RcptParams>>,
+    /// Whether the server was not asked, for it takes no more recipients.
+    pub(crate) withheld: bool,
     pub(crate) rcpt: Option<Answer>,
     pub(crate) final_reply: Option<Answer>,
 }
@@ -64,7 +71,13 @@ pub(crate) struct RecipientFacts {
 impl Report {
     pub(crate) fn new(transaction: TransactionId, envelope: Envelope) -> Self {
         let (from, _, to) = envelope.into_parts();
-        let recipients = to.into_iter().map(|(path, _)| RecipientFacts { path, rcpt: None, final_reply: None });
+        let recipients = to.into_iter().map(|(path, params)| RecipientFacts {
+            path,
+            params: (params != RcptParams::default()).then(|| Box::new(params)),
+            withheld: false,
+            rcpt: None,
+            final_reply: None,
+        });
         Self {
             transaction,
             from,
@@ -74,6 +87,7 @@ impl Report {
             end_may_have_left: false,
             reached: Phase::Mail,
             fault: None,
+            limit: None,
             warnings: Vec::new(),
         }
     }
@@ -102,10 +116,10 @@ impl Report {
             let Verdict { outcome, phase, answer } = decide(Facts {
                 mail: self.mail.as_ref(),
                 rcpt: facts.rcpt.as_ref(),
-                data: self.data.as_ref(),
+                data: self.data.as_ref().filter(|_| !facts.withheld),
                 final_reply: facts.final_reply.as_ref(),
-                end_may_have_left: self.end_may_have_left,
-                reached: self.reached,
+                end_may_have_left: self.end_may_have_left && !facts.withheld,
+                reached: if facts.withheld { Phase::Rcpt } else { self.reached },
             });
             RecipientReport { index, path: &facts.path, outcome, phase, answer }
         })
@@ -119,7 +133,7 @@ impl Report {
     /// Why recipients were left *unsent* or *uncertain*; `None` when every
     /// recipient has an answer.
     pub fn error(&self) -> Option<&Fault> {
-        self.fault.as_ref()
+        self.fault.as_ref().or(self.limit.as_ref())
     }
 
     /// What went wrong without changing any outcome, such as a connection that
@@ -151,7 +165,8 @@ impl Report {
             return;
         }
         self.reached = fault.phase();
-        if self.recipients().any(|r| r.answer.is_none()) {
+        let asked = self.recipients().zip(&self.recipients).filter(|(_, facts)| !facts.withheld);
+        if asked.map(|(recipient, _)| recipient).any(|recipient| recipient.answer.is_none()) {
             self.fault = Some(fault);
         } else {
             self.warn(fault.message());
@@ -160,7 +175,8 @@ impl Report {
 
     /// Replaces the fault by a fuller account of it.
     pub fn explain(&mut self, explain: impl FnOnce(Fault) -> Fault) {
-        self.fault = self.fault.take().map(explain);
+        let fault = if self.fault.is_some() { &mut self.fault } else { &mut self.limit };
+        *fault = fault.take().map(explain);
     }
 
     /// Whether this recipient's RCPT has been accepted.

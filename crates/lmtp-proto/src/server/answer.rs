@@ -3,10 +3,10 @@
 use alloc::format;
 
 use super::question::{Pending, Question};
-use super::say::{Canned, Said};
+use super::say::{self, Canned, Said};
 use super::table::{Action, Answer, Input};
 use super::transaction::{Body, Transaction};
-use super::{Ending, Server, Session, Stale};
+use super::{BareNewlines, Ending, Server, Session, Stale};
 use crate::TransactionId;
 use crate::auth::{self, AuthError, Identity, Mechanism, Step};
 use crate::client::Line;
@@ -38,8 +38,9 @@ impl Server {
     /// Answers a question: 2yz is yes, 4yz and 5yz are no, and 421 ends the
     /// session. A 3yz, but for the 354 to DATA, is taken for 451.
     ///
-    /// The yes to a connection is the greeting, and should name the server. The
-    /// yes to LHLO is said in the machine's own words.
+    /// The yes to a connection is the greeting, 220 whatever its code, and should
+    /// begin with the server's name. The yes to LHLO is said in the machine's own
+    /// words. A 5yz to AUTH counts among the client's errors.
     ///
     /// # Errors
     ///
@@ -100,8 +101,9 @@ impl Server {
             Ok(Step::Say(challenge)) => self.challenge(question, &challenge),
             Ok(Step::Listen) => self.challenge(question, b""),
             Ok(Step::Done(identity)) => self.authenticated(question, identity),
-            Err(AuthError::Malformed) => self.answer(question, Canned::BAD_BASE64.reply()),
-            Err(AuthError::Unavailable) => self.answer(question, Canned::INTERNAL.reply()),
+            Err(AuthError::Malformed | AuthError::TooManySteps) => self.answer(question, Canned::BAD_RESPONSE.reply()),
+            Err(AuthError::Aborted) => self.answer(question, Canned::AUTH_ABORTED.reply()),
+            Err(AuthError::Unavailable) => self.answer(question, Canned::CANNOT_CHECK.reply()),
             Err(_) => self.answer(question, Canned::BAD_CREDENTIALS.reply()),
         }
     }
@@ -159,7 +161,8 @@ impl Server {
             }
             Pending::Bdat { size, last } => {
                 if let Some(transaction) = &mut self.transaction {
-                    transaction.body = Body::chunked();
+                    let newlines = if transaction.binary { BareNewlines::Keep } else { self.config.bare_newlines };
+                    transaction.body = Body::chunked(newlines);
                 }
                 if let (Answer::No, Said::Reply(reply)) = (answer, said) {
                     self.refuse_message(reply.clone());
@@ -171,7 +174,8 @@ impl Server {
             }
             Pending::Auth => {
                 self.settle(Verb::Auth, answer);
-                self.say(said);
+                // Whoever guesses is not to guess for ever.
+                if said.code() < 500 { self.say(said) } else { self.refuse_with(said) }
             }
             Pending::Xclient => {
                 if self.settle(Verb::Xclient, answer) {
@@ -203,7 +207,10 @@ impl Server {
                 let text = format!("{} LMTP ready", self.config.name);
                 self.say_plain(&Reply::from_parts(ReplyCode::READY, None, text.as_bytes()));
             }
-            Said::Reply(reply) if reply.code().is_success() => self.say_plain(reply),
+            Said::Reply(reply) if reply.code().is_success() => {
+                let text = say::fit(reply, false);
+                self.say_plain(&Reply::from_parts(ReplyCode::READY, None, text.octets()));
+            }
             refusal => self.say(refusal),
         }
     }

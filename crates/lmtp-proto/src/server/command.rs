@@ -8,12 +8,12 @@ use super::question::{Ask, Open, Pending, Question};
 use super::say::{self, Canned, Said};
 use super::table::{Action, Answer, Input, State};
 use super::{Ending, Error, Event, Require, Server};
-use crate::auth;
+use crate::auth::{self, AuthError};
 use crate::client::Line;
 use crate::codec::{encode_reply, parse_command};
 use crate::text::Escaped;
-use crate::value::{AuthResponse, Command, MailParams, ReversePath, Verb};
-use crate::{RecipientId, TransactionId};
+use crate::value::{AuthResponse, ClientAttribute, ClientAttributes, Command, MailParams, ReversePath, Verb};
+use crate::{CommandError, RecipientId, TransactionId};
 
 impl Server {
     /// Takes the line at the front of the input, of so many octets before its
@@ -22,8 +22,8 @@ impl Server {
         let line = self.input.get(..length).unwrap_or_default();
         if self.state == State::Authenticating {
             let response = match auth::decode_line(line) {
-                _ if line == b"*" => Err(Canned::AUTH_ABORTED),
                 Ok(response) => Ok(AuthResponse::new(response)),
+                Err(AuthError::Aborted) => Err(Canned::AUTH_ABORTED),
                 Err(_) => Err(Canned::BAD_BASE64),
             };
             CommandLines::drop_line(&mut self.input, length);
@@ -31,7 +31,11 @@ impl Server {
             return self.hear_response(response);
         }
         let parsed = parse_command(line);
-        let nonsense = (parsed.is_err() && self.config.transcript).then(|| shown(line)).unwrap_or_default();
+        let verb = parsed.as_ref().map_or_else(CommandError::verb, |command| Some(command.verb()));
+        self.heard_auth |= verb == Some(Verb::Auth);
+        let may_be_secret = self.heard_auth || !self.config.offer.auth.is_empty();
+        let is_shown = parsed.is_err() && self.config.transcript;
+        let nonsense = if is_shown { shown(line, verb, may_be_secret) } else { String::new() };
         CommandLines::drop_line(&mut self.input, length);
         match parsed {
             Ok(command) => {
@@ -40,12 +44,24 @@ impl Server {
             }
             Err(error) => {
                 self.note(|| Line::Command(nonsense));
-                // Its octets cannot be told from commands.
-                if error.verb() == Some(Verb::Bdat) {
-                    return self.close(Canned::LOST_IN_CHUNK, Some(Error::LostInChunk));
+                if verb == Some(Verb::Bdat) {
+                    return self.lose_chunk();
                 }
                 self.refuse_with(&Said::Reply(error.reply()));
             }
+        }
+    }
+
+    /// Takes note of a line that was dropped, whether it was to be a command or a
+    /// response in an AUTH exchange.
+    pub(super) fn hear_bad_line(&mut self, command: Canned, response: Canned) {
+        self.note(|| Line::Command("<a line that was dropped>".into()));
+        if self.state == State::Authenticating {
+            self.refuse_response(response);
+        } else if self.lines.dropped_bdat() {
+            self.lose_chunk();
+        } else {
+            self.refuse(command);
         }
     }
 
@@ -64,7 +80,7 @@ impl Server {
             };
         }
         if let Some(words) = blocked {
-            return self.refuse(words);
+            return self.say(&Said::Canned(words));
         }
         match self.take_step(Input::Command(verb)) {
             Action::Ask => self.consider(command),
@@ -114,7 +130,11 @@ impl Server {
             Command::Rcpt(to, params) => {
                 let Some((id, utf8)) = self.transaction.as_ref().map(|open| (open.id, open.utf8)) else { return };
                 if let Err(words) = params::rcpt(&to, &params, &self.config.offer, utf8) {
-                    return self.refuse(words);
+                    return self.refuse_params(words);
+                }
+                // The application is not asked of a message that is refused.
+                if let Some(refused) = self.refused() {
+                    return self.decide(Pending::Rcpt, &refused);
                 }
                 match u32::try_from(self.verdicts.len()) {
                     Ok(place) if self.verdicts.len() < self.config.limits.recipients => {
@@ -141,8 +161,14 @@ impl Server {
                 }
             }
             Command::Xclient(_) if self.config.offer.xclient.is_empty() => self.refuse(Canned::NOT_TRUSTED),
+            Command::Xclient(attributes) if !offers(&self.config.offer.xclient, &attributes) => {
+                self.refuse(Canned::UNKNOWN_ATTRIBUTE);
+            }
             Command::Xclient(attributes) => self.ask(Ask::Xclient(attributes), Pending::Xclient),
             Command::Xforward(_) if self.config.offer.xforward.is_empty() => self.refuse(Canned::NOT_TRUSTED),
+            Command::Xforward(attributes) if !offers(&self.config.offer.xforward, &attributes) => {
+                self.refuse(Canned::UNKNOWN_ATTRIBUTE);
+            }
             Command::Xforward(attributes) => self.ask(Ask::Xforward(attributes), Pending::Xforward),
             Command::Trace(name) if self.config.offer.trace => {
                 self.events.push_back(Event::Trace(name.as_str().into()));
@@ -162,7 +188,7 @@ impl Server {
         self.next_transaction = TransactionId(number.saturating_add(1));
         let checked = params::mail(&from, &params, &self.config.offer, &self.config.limits, self.session.secured);
         if let Err(words) = checked {
-            return self.refuse(words);
+            return self.refuse_params(words);
         }
         let binary = params.body == Some(crate::value::BodyType::BinaryMime);
         let pending = Pending::Mail { binary, utf8: params.smtputf8 };
@@ -186,15 +212,25 @@ impl Server {
     fn hear_response(&mut self, response: Result<AuthResponse, Canned>) {
         match response {
             Ok(response) => self.ask(Ask::AuthResponse(response), Pending::Auth),
-            Err(words) => {
-                self.take_step(Input::Answer(Verb::Auth, Answer::No));
-                self.refuse(words);
-            }
+            Err(words) => self.refuse_response(words),
         }
     }
 
+    /// Ends an AUTH exchange for what the client said in it.
+    fn refuse_response(&mut self, words: Canned) {
+        self.take_step(Input::Answer(Verb::Auth, Answer::No));
+        self.refuse(words);
+    }
+
+    /// The refusal of the message, if it is refused already.
+    fn refused(&self) -> Option<Said> {
+        self.transaction.as_ref()?.refused.clone().map(Said::Reply)
+    }
+
     fn ask_about_content(&mut self, pending: Pending) {
-        if let Some(id) = self.transaction.as_ref().map(|transaction| transaction.id) {
+        if let Some(refused) = self.refused() {
+            self.decide(pending, &refused);
+        } else if let Some(id) = self.transaction.as_ref().map(|transaction| transaction.id) {
             self.ask(Ask::Data(id), pending);
         }
     }
@@ -211,7 +247,18 @@ impl Server {
         self.refuse_with(&Said::Canned(words));
     }
 
-    fn refuse_with(&mut self, words: &Said) {
+    /// Refuses a MAIL or RCPT for a parameter: asking for too much is no
+    /// nonsense.
+    fn refuse_params(&mut self, words: Canned) {
+        if words == Canned::UNKNOWN_PARAMETER { self.refuse(words) } else { self.say(&Said::Canned(words)) }
+    }
+
+    /// A BDAT was not understood: its octets cannot be told from commands.
+    fn lose_chunk(&mut self) {
+        self.close(Canned::LOST_IN_CHUNK, Some(Error::LostInChunk));
+    }
+
+    pub(super) fn refuse_with(&mut self, words: &Said) {
         self.errors = self.errors.saturating_add(1);
         if self.errors > self.config.limits.errors {
             return self.close(Canned::TOO_MANY_ERRORS, Some(Error::TooManyErrors));
@@ -246,10 +293,18 @@ impl Server {
 }
 
 /// A line that is no command, as it may be shown: what follows AUTH is nobody's
-/// business, even if it is nonsense.
-fn shown(line: &[u8]) -> String {
-    match line.get(..4) {
-        Some(word) if word.eq_ignore_ascii_case(b"AUTH") => "AUTH ***".into(),
+/// business, even if it is nonsense, and where there is AUTH a line without a
+/// verb may be a password.
+fn shown(line: &[u8], verb: Option<Verb>, may_be_secret: bool) -> String {
+    let is_auth = line.trim_ascii_start().get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"AUTH"));
+    match verb {
+        Some(Verb::Auth) => "AUTH ***".into(),
+        None if may_be_secret || is_auth => "***".into(),
         _ => Escaped(line).to_string(),
     }
+}
+
+/// Whether nothing is told that is not asked for.
+fn offers(offered: &[ClientAttribute], told: &ClientAttributes) -> bool {
+    told.iter().all(|(attribute, _)| offered.contains(attribute))
 }

@@ -1,7 +1,7 @@
 //! How a server behaves, and what it offers.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::value::{ClientAttribute, LhloName, MechanismName};
@@ -69,7 +69,8 @@ pub struct Offer {
     pub auth_in_clear: bool,
     /// DELIVERBY (RFC 2852), with the least time in seconds; 0 for none.
     pub deliver_by: Option<u32>,
-    /// MT-PRIORITY (RFC 6710), with the name of its policy or nothing.
+    /// MT-PRIORITY (RFC 6710), with the name of its policy: 1 to 20 letters,
+    /// digits, `-`, `_` and `.` (section 7). Another name is not announced.
     pub priority: Option<String>,
     /// REQUIRETLS (RFC 8689), offered only once the stream is encrypted.
     pub require_tls: bool,
@@ -149,7 +150,7 @@ impl Offer {
             line(true, if minimum > 0 { format!("DELIVERBY {minimum}") } else { "DELIVERBY".into() });
         }
         if let Some(policy) = &self.priority {
-            line(true, format!("MT-PRIORITY {policy}").trim_end().to_string());
+            line(true, if is_policy(policy) { format!("MT-PRIORITY {policy}") } else { "MT-PRIORITY".into() });
         }
         line(!self.xclient.is_empty(), format!("XCLIENT{}", attributes(&self.xclient)));
         line(!self.xforward.is_empty(), format!("XFORWARD{}", attributes(&self.xforward)));
@@ -166,6 +167,13 @@ fn limits_line(limits: &Limits) -> String {
     let announced = |value: usize| value.clamp(1, 999_999);
     let transactions = limits.transactions.map(|most| format!(" MAILMAX={}", announced(most))).unwrap_or_default();
     format!("LIMITS RCPTMAX={}{transactions}", announced(limits.recipients))
+}
+
+/// `priority-profile = 1*20(ALPHA / DIGIT / "-" / "_" / ".")` (RFC 6710
+/// section 7).
+fn is_policy(name: &str) -> bool {
+    let good = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet);
+    (1..=20).contains(&name.len()) && name.bytes().all(good)
 }
 
 /// Whether somebody who reads the exchange can log in afterwards.

@@ -23,8 +23,10 @@ impl Server {
         let Some(transaction) = &mut self.transaction else { return false };
         let Body::Stuffed(unstuffer) = &mut transaction.body else { return false };
         let piece = unstuffer.next(&mut self.input);
-        let (received, problem) = (unstuffer.received(), unstuffer.problem().is_some());
-        let too_large = received > self.config.limits.message_size;
+        let limit = self.config.limits.message_size;
+        let too_large = unstuffer.received() > limit;
+        // What is wrong behind the limit is not what is wrong first.
+        let problem = unstuffer.problem().is_some_and(|problem| problem.offset <= limit);
         let ends = piece == Some(Piece::End);
         let more = piece.is_some();
         if let Some(Piece::Content(octets)) = piece
@@ -80,7 +82,7 @@ impl Server {
         let octets = self.input.split_to(length).freeze();
         chunk.left = chunk.left.saturating_sub(length as u64);
         let kept = chunk.dropped.is_none();
-        let mut problem = false;
+        let mut good = true;
         let Some(transaction) = &mut self.transaction else {
             self.drained = self.drained.saturating_add(length as u64);
             self.is_too_much();
@@ -89,14 +91,12 @@ impl Server {
         transaction.read = transaction.read.saturating_add(length as u64);
         if kept
             && transaction.refused.is_none()
-            && let Body::Chunked(scan) = &mut transaction.body
+            && let Body::Chunked(text) = &mut transaction.body
         {
-            problem = !transaction.binary && scan.push(&octets).is_err();
-            if !problem {
-                self.events.push_back(Event::Content(transaction.id, octets));
-            }
+            let id = transaction.id;
+            good = text.push(octets, |octets| self.events.push_back(Event::Content(id, octets)));
         }
-        if problem {
+        if !good {
             self.refuse_message(Canned::BARE_NEWLINE.reply());
         }
         self.is_too_much();
@@ -121,13 +121,14 @@ impl Server {
     }
 
     fn end_last_chunk(&mut self) {
-        // A CR at the very end is alone.
-        if let Some(transaction) = &self.transaction
-            && let Body::Chunked(scan) = &transaction.body
-            && !transaction.binary
-            && scan.clone().finish().is_err()
+        if let Some(transaction) = &mut self.transaction
+            && transaction.refused.is_none()
+            && let Body::Chunked(text) = &mut transaction.body
         {
-            self.refuse_message(Canned::BARE_NEWLINE.reply());
+            let id = transaction.id;
+            if !text.finish(|octets| self.events.push_back(Event::Content(id, octets))) {
+                self.refuse_message(Canned::BARE_NEWLINE.reply());
+            }
         }
         self.take_step(Input::LastChunk);
         self.conclude();

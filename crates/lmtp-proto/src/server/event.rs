@@ -1,5 +1,7 @@
 //! What the application hears from a server.
 
+use core::fmt;
+
 use bytes::Bytes;
 
 use super::Question;
@@ -8,7 +10,7 @@ use crate::client::Line;
 use crate::value::Reply;
 
 /// What the application hears from a [`Server`](super::Server).
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// Something to decide.
@@ -27,18 +29,34 @@ pub enum Event {
     Line(Line),
 }
 
+/// Of content only the size is shown: it may be somebody's letter.
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Question(question) => f.debug_tuple("Question").field(question).finish(),
+            Self::Content(id, octets) => write!(f, "Content({id:?}, {} octets)", octets.len()),
+            Self::End(id) => f.debug_tuple("End").field(id).finish(),
+            Self::Over(id, ending) => f.debug_tuple("Over").field(id).field(ending).finish(),
+            Self::Trace(name) => f.debug_tuple("Trace").field(name).finish(),
+            Self::Line(line) => f.debug_tuple("Line").field(line).finish(),
+        }
+    }
+}
+
 /// How a transaction ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ending {
     /// Every accepted recipient has its verdict.
     Answered,
-    /// The server refuses the message on its own account, with this reply for
-    /// each recipient: it is too large, or holds what it must not. There has
-    /// been no [`Event::End`], and what was heard of the content is void.
+    /// The message is refused, with this reply for each recipient: it is too
+    /// large, holds what it must not, has lost a chunk, or the application has
+    /// refused a chunk or failed. There has been no [`Event::End`], and what was
+    /// heard of the content is void.
     Refused(Reply),
-    /// The client took it back (RSET, LHLO, QUIT), or went away. There has been
-    /// no [`Event::End`], and what was heard of the content is void.
+    /// The client took it back (RSET, LHLO, QUIT) or went away, the application
+    /// refused DATA, or the session was ended with 421. There has been no
+    /// [`Event::End`], and what was heard of the content is void.
     Abandoned,
     /// The content was whole, and the client went before it had heard every
     /// verdict. Those that were given stand; the client may send the message

@@ -13,6 +13,8 @@ pub(super) struct CommandLines {
     swallowing: bool,
     /// Swallowing, the last octet dropped was a CR.
     after_cr: bool,
+    /// The last line dropped was a BDAT.
+    bdat: bool,
 }
 
 /// What is at the front of the buffer.
@@ -44,6 +46,7 @@ impl CommandLines {
         if lf >= limit {
             return self.too_long(buffer);
         }
+        self.bdat = is_bdat(buffer);
         match buffer.get(..lf) {
             Some([line @ .., b'\r']) if memchr::memchr2(b'\r', 0, line).is_none() => Found::Line(line.len()),
             Some([.., b'\r']) => {
@@ -58,6 +61,11 @@ impl CommandLines {
         }
     }
 
+    /// Whether the line that was just dropped said BDAT: then its chunk follows.
+    pub(super) fn dropped_bdat(&self) -> bool {
+        self.bdat
+    }
+
     /// Drops a line of `length` octets and its CRLF.
     pub(super) fn drop_line(buffer: &mut BytesMut, length: usize) {
         buffer.advance(length.saturating_add(2).min(buffer.len()));
@@ -65,6 +73,7 @@ impl CommandLines {
 
     fn too_long(&mut self, buffer: &mut BytesMut) -> Found {
         (self.swallowing, self.after_cr, self.searched) = (true, false, 0);
+        self.bdat = is_bdat(buffer);
         // All that is there may belong to it: its end is found by `swallow`.
         self.swallow(buffer);
         Found::TooLong
@@ -92,6 +101,12 @@ impl CommandLines {
         buffer.clear();
         false
     }
+}
+
+/// Whether a line begins with the verb BDAT.
+fn is_bdat(line: &[u8]) -> bool {
+    let verb = line.split(|octet| !octet.is_ascii_alphanumeric()).next();
+    verb.is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT"))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@
 
 mod answer;
 mod cells;
+mod chunk_text;
 mod command;
 mod config;
 mod content;
@@ -35,6 +36,7 @@ mod verdicts;
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use core::fmt;
 use core::time::Duration;
 
 use bytes::BytesMut;
@@ -81,6 +83,8 @@ enum Wait {
     Verdict(usize),
     /// The client, to read what is queued.
     Write(u64),
+    /// TLS.
+    Tls,
 }
 
 /// What is known of the client, apart from any transaction.
@@ -97,7 +101,7 @@ struct Session {
 /// gives a [`verdict`](Self::verdict) on each accepted recipient at
 /// [`Event::End`]. Whatever it does, or fails to do, the client gets exactly one
 /// reply for each command and each accepted recipient, in order.
-#[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each tells of another party")]
 pub struct Server {
     config: Arc<Config>,
     state: State,
@@ -122,6 +126,8 @@ pub struct Server {
     flushes: u64,
     /// Commands that were nonsense.
     errors: usize,
+    /// AUTH has been said: what is no command may be a password.
+    heard_auth: bool,
     /// Octets of chunks that belong to no transaction.
     drained: u64,
     shutting_down: bool,
@@ -152,6 +158,7 @@ impl Server {
             commands: 0,
             flushes: 0,
             errors: 0,
+            heard_auth: false,
             drained: 0,
             shutting_down: false,
             eof: false,
@@ -200,7 +207,8 @@ impl Server {
     }
 
     /// Ends the session at the next safe place with 421 (RFC 5321 section 3.8):
-    /// a message whose content is on its way is still taken and answered.
+    /// a message whose content is on its way, be it between two chunks, is still
+    /// taken and answered.
     pub fn shut_down(&mut self) {
         self.shutting_down = true;
     }
@@ -274,9 +282,9 @@ impl Server {
             match state {
                 State::Over if !flushed => return Ok(Output::Transmit),
                 State::Over => return self.error.map_or(Ok(Output::Closed), Err),
+                _ if self.write_closed => self.end(Some(Error::Closed)),
                 State::Securing if !self.input.is_empty() => self.end(Some(Error::ClearOctets)),
                 State::Securing => return Ok(if flushed { Output::StartTls } else { Output::Transmit }),
-                _ if self.write_closed => self.end(Some(Error::Closed)),
                 _ if self.queue.len() < QUEUE && self.advance() => {}
                 _ if !flushed => return Ok(Output::Transmit),
                 _ if self.is_waiting_for_application() => {
@@ -304,7 +312,8 @@ impl Server {
         if self.state == State::Content {
             return self.take_content();
         }
-        if self.shutting_down {
+        // Between two chunks the content is on its way, too.
+        if self.shutting_down && self.state != State::Chunks {
             self.close(Canned::SHUTTING_DOWN, None);
             return true;
         }
@@ -318,8 +327,8 @@ impl Server {
                 self.commands = self.commands.saturating_add(1);
                 self.hear(length);
             }
-            Found::TooLong => self.refuse(Canned::LINE_TOO_LONG),
-            Found::BareOctet => self.refuse(Canned::BARE_OCTET),
+            Found::TooLong => self.hear_bad_line(Canned::LINE_TOO_LONG, Canned::RESPONSE_TOO_LONG),
+            Found::BareOctet => self.hear_bad_line(Canned::BARE_OCTET, Canned::BARE_OCTET),
         }
         true
     }
@@ -330,7 +339,10 @@ impl Server {
 
     /// Whether a client that goes now goes too early.
     fn has_unfinished_business(&self) -> bool {
-        self.transaction.is_some() || !self.input.is_empty() || self.state == State::Authenticating
+        self.transaction.is_some()
+            || self.chunk.is_some()
+            || !self.input.is_empty()
+            || self.state == State::Authenticating
     }
 
     fn is_reading_content(&self) -> bool {
@@ -350,6 +362,7 @@ impl Server {
     fn wait(&self, output: &Output<Event>) -> (Wait, Duration) {
         let timeouts = &self.config.timeouts;
         match (output, &self.open) {
+            (Output::StartTls, _) => (Wait::Tls, timeouts.command),
             (Output::Transmit, None) => (Wait::Write(self.flushes), timeouts.command),
             (_, Some(open)) => (Wait::Handler(open.number), timeouts.handler),
             _ if self.state == State::Finals => (Wait::Verdict(self.verdicts.released()), timeouts.verdict),
@@ -369,12 +382,19 @@ impl Machine for Server {
 
     fn poll_output(&mut self, now: Instant) -> Result<Output<Event>, Error> {
         self.deadline.resume(now);
-        let output = self.next_output()?;
+        let output = match self.next_output() {
+            Ok(output) => output,
+            Err(error) => {
+                self.deadline.arm(None, now);
+                return Err(error);
+            }
+        };
         if self.queue.is_empty() {
             self.flushes = self.flushes.saturating_add(1);
         }
         match output {
             Output::Event(_) => self.deadline.pause(now),
+            Output::Closed => self.deadline.arm(None, now),
             _ => self.deadline.arm(Some(self.wait(&output)), now),
         }
         Ok(output)
@@ -410,11 +430,14 @@ impl Machine for Server {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        match self.deadline.passed(now) {
-            None => {}
-            Some(Wait::Handler(_) | Wait::Verdict(_)) => self.give_up(),
-            Some(Wait::Command(_) | Wait::Block(_)) => self.close(Canned::TIMED_OUT, Some(Error::TimedOut)),
-            Some(Wait::Write(_)) => {
+        let Some(wait) = self.deadline.passed(now) else { return };
+        // It passes once.
+        self.deadline.arm(None, now);
+        match wait {
+            Wait::Handler(_) | Wait::Verdict(_) => self.give_up(),
+            Wait::Command(_) | Wait::Block(_) => self.close(Canned::TIMED_OUT, Some(Error::TimedOut)),
+            // Nobody listens, or nothing may be said in clear.
+            Wait::Write(_) | Wait::Tls => {
                 self.queue.clear();
                 self.end(Some(Error::TimedOut));
             }
@@ -435,5 +458,24 @@ impl Machine for Server {
 
     fn poll_timeout(&self) -> Option<Instant> {
         self.deadline.at()
+    }
+}
+
+/// Sizes only of what comes in: it may be a password, or somebody's letter.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("state", &self.state)
+            .field("session", &self.session)
+            .field("transaction", &self.transaction)
+            .field("verdicts", &self.verdicts)
+            .field("chunk", &self.chunk)
+            .field("input", &self.input.len())
+            .field("queue", &self.queue)
+            .field("events", &self.events)
+            .field("open", &self.open)
+            .field("deadline", &self.deadline)
+            .field("error", &self.error)
+            .finish_non_exhaustive()
     }
 }

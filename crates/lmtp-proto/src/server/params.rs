@@ -3,7 +3,7 @@
 use super::config::Offer;
 use super::say::Canned;
 use crate::Limits;
-use crate::value::{BodyType, ForwardPath, MailParams, RcptParams, ReversePath};
+use crate::value::{BodyType, ByMode, ForwardPath, MailParams, RcptParams, ReversePath};
 
 /// What a MAIL is refused for before anybody is asked. A parameter of an
 /// extension that is not offered is a parameter that nobody knows: 555
@@ -29,7 +29,12 @@ pub(super) fn mail(
         return Err(Canned::UNKNOWN_PARAMETER);
     }
     if !from.is_ascii() && !params.smtputf8 {
-        return Err(Canned::NEEDS_SMTPUTF8);
+        return Err(Canned::SENDER_NEEDS_SMTPUTF8);
+    }
+    // What is announced as the minimum is one (RFC 2852 section 2).
+    let minimum = offer.deliver_by.and_then(|least| i32::try_from(least).ok()).unwrap_or(i32::MAX);
+    if params.by.is_some_and(|by| by.mode() == ByMode::Return && by.seconds() < minimum) {
+        return Err(Canned::TOO_SOON);
     }
     match params.size {
         Some(size) if size > limits.message_size => Err(Canned::TOO_LARGE),
@@ -48,5 +53,5 @@ pub(super) fn rcpt(to: &ForwardPath, params: &RcptParams, offer: &Offer, utf8: b
     if not_offered.contains(&true) {
         return Err(Canned::UNKNOWN_PARAMETER);
     }
-    if to.is_ascii() || utf8 { Ok(()) } else { Err(Canned::NEEDS_SMTPUTF8) }
+    if to.is_ascii() || utf8 { Ok(()) } else { Err(Canned::RECIPIENT_NEEDS_SMTPUTF8) }
 }

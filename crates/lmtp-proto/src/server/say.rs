@@ -59,6 +59,9 @@ impl Canned {
     pub(super) const NO_MECHANISM: Self = Self(504, (5, 4), "That mechanism is not offered here");
     pub(super) const AUTH_ABORTED: Self = Self(501, (7, 0), "Authentication aborted");
     pub(super) const BAD_BASE64: Self = Self(501, (5, 2), "That is not base64");
+    pub(super) const BAD_RESPONSE: Self = Self(501, (5, 2), "That does not follow the mechanism");
+    pub(super) const RESPONSE_TOO_LONG: Self = Self(500, (5, 6), "Authentication exchange line too long");
+    pub(super) const CANNOT_CHECK: Self = Self(454, (7, 0), "Authentication is not possible now");
     pub(super) const BAD_CREDENTIALS: Self = Self(535, (7, 8), "Authentication credentials invalid");
     pub(super) const TLS_FIRST: Self = Self(530, (7, 0), "Say STARTTLS first");
     pub(super) const AUTH_FIRST: Self = Self(530, (7, 0), "Authentication required");
@@ -66,7 +69,10 @@ impl Canned {
     pub(super) const LINE_TOO_LONG: Self = Self(500, (5, 2), "Line too long");
     pub(super) const BARE_OCTET: Self = Self(500, (5, 2), "Lines end with CRLF, and hold no other CR, LF or NUL");
     pub(super) const UNKNOWN_PARAMETER: Self = Self(555, (5, 4), "Parameter not recognised or not offered");
-    pub(super) const NEEDS_SMTPUTF8: Self = Self(553, (6, 7), "An address in UTF-8 needs SMTPUTF8");
+    pub(super) const UNKNOWN_ATTRIBUTE: Self = Self(501, (5, 4), "An attribute that is not offered");
+    pub(super) const TOO_SOON: Self = Self(555, (5, 4), "The time of BY is below the minimum");
+    pub(super) const SENDER_NEEDS_SMTPUTF8: Self = Self(550, (6, 7), "An address in UTF-8 needs SMTPUTF8");
+    pub(super) const RECIPIENT_NEEDS_SMTPUTF8: Self = Self(553, (6, 7), "An address in UTF-8 needs SMTPUTF8");
     pub(super) const TOO_LARGE: Self = Self(552, (3, 4), "Message too large");
     pub(super) const BARE_NEWLINE: Self = Self(550, (6, 0), "The message holds a lone CR or LF, or a NUL");
     pub(super) const TOO_MANY_RECIPIENTS: Self = Self(452, (5, 3), "Too many recipients");

@@ -4,6 +4,11 @@
 //! question, and its answer is an input of its own; what the machine decides
 //! alone it answers alone. What a command *says* (its parameters, the limits) is
 //! not the table's business, only when it may be said.
+//!
+//! Three rules stand outside, each refusing a command and changing no state: 530
+//! until there is TLS or AUTH where one is required, 502 for what is not offered,
+//! and 503 for the DATA of a BINARYMIME message (RFC 3030 section 3). And a 421
+//! may end the session anywhere.
 
 use crate::value::Verb;
 

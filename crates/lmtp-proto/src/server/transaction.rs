@@ -1,8 +1,9 @@
 //! One message on its way in.
 
+use super::chunk_text::ChunkText;
 use super::{BareNewlines, Ending, Event, Server};
 use crate::value::Reply;
-use crate::{LineEndings, Scan, TransactionId, Unstuffer};
+use crate::{TransactionId, Unstuffer};
 
 /// What is known of the transaction from its MAIL on.
 #[derive(Debug)]
@@ -27,8 +28,8 @@ pub(super) enum Body {
     None,
     /// Behind DATA.
     Stuffed(Unstuffer),
-    /// In chunks, which are looked at.
-    Chunked(Scan),
+    /// In chunks.
+    Chunked(ChunkText),
 }
 
 impl Body {
@@ -36,8 +37,8 @@ impl Body {
         Self::Stuffed(Unstuffer::new(newlines))
     }
 
-    pub(super) fn chunked() -> Self {
-        Self::Chunked(Scan::new(LineEndings::Reject))
+    pub(super) fn chunked(newlines: BareNewlines) -> Self {
+        Self::Chunked(ChunkText::new(newlines))
     }
 }
 

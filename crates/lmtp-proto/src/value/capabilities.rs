@@ -2,7 +2,6 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::str;
 
@@ -14,48 +13,47 @@ use crate::codec;
 /// Every line is kept, known or not: servers write what they like there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
-    server: Box<str>,
-    extensions: Vec<Extension>,
+    /// The lines without codes, joined by LF.
+    text: Box<str>,
 }
 
 /// One line of the reply to LHLO: a keyword and what follows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Extension {
-    line: Box<str>,
-    keyword: usize,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extension<'a> {
+    line: &'a str,
 }
 
-impl Extension {
+impl<'a> Extension<'a> {
     /// The keyword, in the server's spelling.
-    pub fn keyword(&self) -> &str {
-        self.line.get(..self.keyword).unwrap_or_default()
+    pub fn keyword(&self) -> &'a str {
+        self.line.split(' ').next().unwrap_or_default()
     }
 
     /// What follows the keyword.
-    pub fn parameters(&self) -> &str {
-        self.line.get(self.keyword..).unwrap_or_default().trim_start()
+    pub fn parameters(&self) -> &'a str {
+        self.line.get(self.keyword().len()..).unwrap_or_default().trim_start()
     }
 
     /// The whole line.
-    pub fn as_str(&self) -> &str {
-        &self.line
+    pub fn as_str(&self) -> &'a str {
+        self.line
     }
 }
 
 impl Capabilities {
     /// The server's name, the first word of its reply to LHLO.
     pub fn server(&self) -> &str {
-        &self.server
+        self.text.split(['\n', ' ']).next().unwrap_or_default()
     }
 
     /// All extension lines, in the server's order.
-    pub fn extensions(&self) -> &[Extension] {
-        &self.extensions
+    pub fn extensions(&self) -> impl Iterator<Item = Extension<'_>> {
+        self.text.split('\n').skip(1).map(|line| Extension { line })
     }
 
     /// The extension of that keyword, in any case (RFC 5321 section 4.1.1.1).
-    pub fn extension(&self, keyword: &str) -> Option<&Extension> {
-        self.extensions.iter().find(|extension| extension.keyword().eq_ignore_ascii_case(keyword))
+    pub fn extension(&self, keyword: &str) -> Option<Extension<'_>> {
+        self.extensions().find(|extension| extension.keyword().eq_ignore_ascii_case(keyword))
     }
 
     fn offers(&self, keyword: &str) -> bool {
@@ -118,7 +116,7 @@ impl Capabilities {
     /// AUTH (RFC 4954): the mechanisms, none of them twice; none at all when it
     /// is not offered. A line of the old form `AUTH=PLAIN` counts as well.
     pub fn auth(&self) -> impl Iterator<Item = MechanismName> {
-        let lines = self.extensions.iter().map(|extension| extension.as_str().as_bytes());
+        let lines = self.extensions().map(|extension| extension.as_str().as_bytes());
         let lists = lines.filter_map(|line| codec::whole(codec::capability::auth_line, line));
         let words = lists.flat_map(|list| list.split(|&octet| octet == b' '));
         let mut names: Vec<MechanismName> = Vec::new();
@@ -138,11 +136,14 @@ impl Capabilities {
             let Some((name, value)) = codec::whole(codec::capability::limit, word) else {
                 return LimitsOffered::default();
             };
-            match name.to_ascii_uppercase().as_slice() {
-                b"MAILMAX" => offered.mail_max = value,
-                b"RCPTMAX" => offered.rcpt_max = value,
-                b"RCPTDOMAINMAX" => offered.rcpt_domain_max = value,
-                _ => {}
+            for (known, place) in [
+                (&b"MAILMAX"[..], &mut offered.mail_max),
+                (b"RCPTMAX", &mut offered.rcpt_max),
+                (b"RCPTDOMAINMAX", &mut offered.rcpt_domain_max),
+            ] {
+                if name.eq_ignore_ascii_case(known) {
+                    *place = value;
+                }
             }
         }
         offered
@@ -179,7 +180,7 @@ impl Capabilities {
     }
 
     fn attributes(&self, keyword: &str) -> impl Iterator<Item = ClientAttribute> {
-        let list = self.extension(keyword).map(Extension::parameters).unwrap_or_default();
+        let list = self.extension(keyword).map(|extension| extension.parameters()).unwrap_or_default();
         list.split(' ').filter_map(|name| name.parse().ok())
     }
 
@@ -221,11 +222,9 @@ pub struct DeliverByOffer {
 
 impl From<&Reply> for Capabilities {
     fn from(reply: &Reply) -> Self {
-        let mut lines = reply.lines().map(String::from_utf8_lossy);
-        let first = lines.next().unwrap_or_default();
-        let extension =
-            |line: Cow<'_, str>| Extension { keyword: line.find(' ').unwrap_or(line.len()), line: line.into() };
-        Self { server: first.split(' ').next().unwrap_or_default().into(), extensions: lines.map(extension).collect() }
+        // Nearly always it is UTF-8, and then this is faster than `text` alone.
+        let text = str::from_utf8(reply.octets()).map(Cow::Borrowed);
+        Self { text: text.unwrap_or_else(|_| reply.text()).into() }
     }
 }
 
@@ -233,7 +232,7 @@ impl From<&Reply> for Capabilities {
 mod tests {
     use super::*;
     use alloc::format;
-    use alloc::string::ToString;
+    use alloc::string::{String, ToString};
 
     fn announced(lines: &str) -> Capabilities {
         Capabilities::from(&Reply::new(250, None, lines).unwrap())
@@ -320,7 +319,7 @@ mod tests {
     fn odd_lines_are_kept() {
         lmtp_testkit::proves!("CYRUS-docs-b");
         let offered = announced("x\nOk SESSIONID=<cyrus-1>\n\nAUTH=PLAIN\n*!\u{fffd}");
-        let lines: Vec<_> = offered.extensions().iter().map(Extension::as_str).collect();
+        let lines: Vec<_> = offered.extensions().map(|extension| extension.as_str()).collect();
         assert_eq!(lines, ["Ok SESSIONID=<cyrus-1>", "", "AUTH=PLAIN", "*!\u{fffd}"]);
     }
 

@@ -75,7 +75,7 @@ impl FromStr for EnvelopeId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match codec::whole(xtext::printable, text.as_bytes()) {
-            Some(_) if text.len() <= Self::MAX => Ok(Self(text.into())),
+            Some(()) if text.len() <= Self::MAX => Ok(Self(text.into())),
             _ => Err(InvalidValue::new(text, "a value of ENVID (RFC 3461 section 4.4)")),
         }
     }

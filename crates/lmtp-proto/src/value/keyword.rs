@@ -1,7 +1,6 @@
 //! The name of a parameter.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
 
@@ -24,11 +23,9 @@ impl Keyword {
         &self.0
     }
 
-    /// From octets that the codec has checked.
-    pub(crate) fn from_checked(octets: &[u8]) -> Self {
-        let mut text = String::from_utf8_lossy(octets).into_owned();
-        text.make_ascii_uppercase();
-        Self(text.into())
+    /// From text that the codec has checked.
+    pub(crate) fn from_checked(text: &str) -> Self {
+        Self(text.to_ascii_uppercase().into())
     }
 }
 
@@ -37,7 +34,7 @@ impl FromStr for Keyword {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match codec::whole(codec::param::esmtp_keyword, text.as_bytes()) {
-            Some(keyword) => Ok(Self::from_checked(keyword)),
+            Some(_) => Ok(Self::from_checked(text)),
             None => Err(InvalidValue::new(text, "a keyword")),
         }
     }

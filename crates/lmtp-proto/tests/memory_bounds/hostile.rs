@@ -68,7 +68,9 @@ impl Host {
                     input.extend_from_slice(now);
                     rest = later;
                 }
-                Ok(Output::Transmit | Output::Wait | Output::StartTls) => return Hearing::Stuck(said.len() - rest.len()),
+                Ok(Output::Transmit | Output::Wait | Output::StartTls) => {
+                    return Hearing::Stuck(said.len() - rest.len());
+                }
                 Ok(Output::Closed) | Err(_) => return Hearing::Over,
             }
         }
@@ -211,11 +213,13 @@ fn commands_while_the_application_thinks() {
         assert!(matches!(hearing, Hearing::Stuck(_)), "{hearing:?}");
         let room = config.limits.backlog..=config.limits.backlog + 4096;
         assert!(room.contains(&read), "{read} octets were read ahead");
-        // Each is answered 451 in the end.
-        for _ in 0..1000 {
+        // Each is answered 451 in the end, and then the client is silent for too long.
+        let mut answers = 0;
+        while host.hear(b"") != Hearing::Over {
             host.time_out();
-            host.hear(b"");
+            answers += 1;
         }
+        assert_eq!((answers, host.server.error()), (read.div_ceil(15) + 1, Some(&Error::TimedOut)));
     });
 }
 
@@ -267,7 +271,8 @@ fn a_chunk_of_any_size() {
 /// The content is the application's to keep; what is read for it must not pin much more.
 #[test]
 fn content_that_is_held_on_to() {
-    for (what, line) in [("dots", &b"..\r\n"[..]), ("short lines", b"a\r\n"), ("long lines", &[&[b'x'; 998][..], b"\r\n"].concat())]
+    for (what, line) in
+        [("dots", &b"..\r\n"[..]), ("short lines", b"a\r\n"), ("long lines", &[&[b'x'; 998][..], b"\r\n"].concat())]
     {
         for step in [1, 7, 1000, 100_000] {
             let content = line.repeat(200_000 / line.len());
@@ -353,7 +358,10 @@ fn replies_without_end() {
     ] {
         let (error, heard, most) = client_hears(before, refrain, 1 << 24);
         println!("{what}: {most} octets of {bound}");
-        assert!(matches!(error, Some(lmtp_proto::Error::Limit { limit: told, .. }) if told == limit), "{what}: {error:?}");
+        assert!(
+            matches!(error, Some(lmtp_proto::Error::Limit { limit: told, .. }) if told == limit),
+            "{what}: {error:?}"
+        );
         assert!(heard <= 16_384 + 4096 && most <= bound, "{what}: {most} octets after {heard}");
     }
     let many = b"250 x\r\n".repeat(1000);

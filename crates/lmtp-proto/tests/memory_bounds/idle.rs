@@ -11,7 +11,7 @@ use crate::meter::{letter, text};
 const IDLE: usize = 2048;
 /// Those buffers: a client keeps room for replies, a server for commands or the beginning of a message; and
 /// each for a little that it says.
-const ROOM: [usize; 2] = [2048 + 512, 4096 + 512];
+const ROOM: [usize; 2] = [2048 + 1024, 4096 + 512];
 
 /// Sends the letters, then looks at what is freed when the machines are dropped.
 fn check(what: &str, letters: &[Letter]) {

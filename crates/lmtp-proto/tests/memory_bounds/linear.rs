@@ -63,11 +63,7 @@ fn content_is_read_in_linear_time() {
     for keeps in [false, true] {
         for (what, line) in [("long lines", &text(8000)[..]), ("dots", b"..\r\n"), ("short lines", b"abc\r\n")] {
             let said = |size: usize| line.repeat(size.div_ceil(line.len()));
-            check(
-                &format!("{what}, kept: {keeps}"),
-                |size| serve(&limits(), &data, &said(size), keeps),
-                40_000,
-            );
+            check(&format!("{what}, kept: {keeps}"), |size| serve(&limits(), &data, &said(size), keeps), 40_000);
         }
         let chunked = |size: usize| serve(&limits(), &format!("{ENVELOPE}BDAT {size} LAST\r\n"), &text(size), keeps);
         check(&format!("a chunk, kept: {keeps}"), chunked, 40_000);
@@ -126,7 +122,8 @@ fn hear(said: &[u8]) -> Spent {
 
 #[test]
 fn replies_are_read_in_linear_time() {
-    let lines = |size: usize| [&b"250-2.1.0 one of many lines\r\n".repeat(size)[..], b"250 2.1.0 the last\r\n"].concat();
+    let lines =
+        |size: usize| [&b"250-2.1.0 one of many lines\r\n".repeat(size)[..], b"250 2.1.0 the last\r\n"].concat();
     check("a reply of many lines", |size| hear(&lines(size)), 1000);
     let line = |size: usize| [b"250 ", &vec![b'x'; size][..], b"\r\n"].concat();
     check("a reply of one line", |size| hear(&line(size)), 40_000);
