@@ -10,8 +10,8 @@ macro_rules! chapters {
 
 #[cfg(doctest)]
 chapters! {
-    ByHand = "by-hand.md",
-    TheMachine = "machine.md",
-    TheLoop = "loop.md",
-    Answers = "answers.md",
+    LmtpByHand = "lmtp-by-hand.md",
+    TheMachine = "the-machine.md",
+    TheLoop = "the-loop.md",
+    TheAnswer = "the-answer.md",
 }

@@ -27,7 +27,7 @@ use lmtp_proto::server::{BareNewlines, Config, Ending, Require};
 
 use crate::proof::Proof;
 use crate::served::Served;
-use crate::transcript::{Cut, line_of, unescaped};
+use crate::transcript::{Cut, fenced, line_of, unescaped};
 
 /// A conversation.
 #[derive(Debug, Clone)]
@@ -63,6 +63,12 @@ pub fn all() -> Vec<Conversation> {
         .collect();
     files.sort();
     files.iter().map(|file| Conversation::read(file)).collect()
+}
+
+/// The conversations in a Markdown text: its blocks that are fenced as
+/// `lmtp-server`, named after the text and the line where they begin.
+pub fn in_markdown(name: &str, text: &str) -> Vec<Conversation> {
+    fenced(name, text, "lmtp-server").iter().map(|(name, block)| Conversation::parse(name, block)).collect()
 }
 
 impl Conversation {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use lmtp_testkit::conversation::{self, Conversation};
 use lmtp_testkit::transcript::{self, Transcript};
 
 /// Made of the rules and the proofs, and holds neither code nor conversation.
@@ -36,6 +37,31 @@ fn every_conversation_goes_as_it_is_written_under_every_cut() {
 }
 
 #[test]
+fn every_conversation_with_the_server_goes_as_it_is_written_under_every_cut() {
+    let conversations: Vec<Conversation> =
+        chapters().iter().flat_map(|(name, text)| conversation::in_markdown(&format!("book/{name}"), text)).collect();
+    assert!(!conversations.is_empty());
+    for conversation in conversations {
+        conversation.play_with_every_cut();
+    }
+}
+
+/// Code that is shown piece by piece, and so cannot be a doctest, is part of a test that runs.
+#[test]
+fn every_piece_of_a_test_stands_in_that_test() {
+    let test = include_str!("the_loop.rs");
+    let chapters = chapters();
+    let pieces: Vec<(String, String)> = chapters
+        .iter()
+        .flat_map(|(name, text)| transcript::fenced(&format!("book/{name}"), text, "rust,ignore"))
+        .collect();
+    assert!(!pieces.is_empty());
+    for (place, piece) in pieces {
+        assert!(test.contains(&piece), "{place}: is not in tests/the_loop.rs");
+    }
+}
+
+#[test]
 fn every_chapter_is_in_the_summary_and_among_the_doctests() {
     let summary = fs::read_to_string(source().join("SUMMARY.md")).unwrap();
     let listed: BTreeSet<&str> =
@@ -53,6 +79,15 @@ fn every_chapter_is_in_the_summary_and_among_the_doctests() {
 fn a_conversation_that_does_not_go_so_fails() {
     let chapter = "# X\n\n```lmtp\nfrom: a@x\nto: b@x\nmessage: hi\n\nS: 554 no\n= b@x delivered final 250\n```\n";
     for conversation in transcript::in_markdown("book/x.md", chapter) {
+        conversation.play_with_every_cut();
+    }
+}
+
+#[test]
+#[should_panic(expected = "book/x.md:3, Whole: the server wrote")]
+fn a_conversation_with_the_server_that_does_not_go_so_fails() {
+    let chapter = "# X\n\n```lmtp-server\n# Not its name.\n\nS: 220 mx ready\nC: QUIT\n= over\n```\n";
+    for conversation in conversation::in_markdown("book/x.md", chapter) {
         conversation.play_with_every_cut();
     }
 }

@@ -50,7 +50,7 @@ pub struct Config {
     pub extensions: Extensions,
     /// What the server is known to do otherwise.
     pub quirks: Quirks,
-    /// Whether to report each line of the conversation as [`Event::Line`].
+    /// Whether to report each line of the conversation as [`Event::Line`](super::Event::Line).
     pub transcript: bool,
 }
 

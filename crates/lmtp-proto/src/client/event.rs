@@ -24,7 +24,7 @@ pub enum Event {
     Final(TransactionId, RecipientId, Reply),
     /// Every recipient has its answer; [`take_report`](super::Client::take_report).
     Done(TransactionId),
-    /// A line of the conversation, if [`Config::transcript`] asked for it.
+    /// A line of the conversation, if [`Config::transcript`](super::Config::transcript) asked for it.
     Line(Line),
 }
 

@@ -51,7 +51,7 @@ use self::limits::Used;
 use self::open::Opening;
 use self::table::{Input, State};
 use self::transaction::Transaction;
-use self::transactions::{Transactions, blameless};
+use self::transactions::Transactions;
 use crate::auth::Mechanism;
 use crate::codec::ReplyReader;
 use crate::value::{Capabilities, Reply};
@@ -85,7 +85,8 @@ enum Glance {
     Taken,
 }
 
-/// One session with an LMTP server, from greeting to QUIT, as a [`Machine`].
+/// One session with an LMTP server, from greeting to QUIT, as a
+/// [`Machine`](crate::Machine).
 ///
 /// Greeting and LHLO happen by themselves. Then, for each message:
 /// [`deliver`](Self::deliver), content when [`Event::BodyWanted`] asks for it,
@@ -203,8 +204,8 @@ impl Client {
         self.next_transaction = TransactionId(id.0.saturating_add(1));
         let mut transaction = Transaction::new(id, envelope, content);
         let closed = (self.state == State::Over).then_some(Error::Closed { phase: Phase::Mail });
-        if let Some(error) = self.error.as_ref().or(closed.as_ref()) {
-            transaction.stop(blameless(error), 0);
+        if let Some(error) = self.error.clone().or(closed) {
+            transaction.stop(error.into(), 0);
         }
         self.transactions.push(transaction);
         if self.needs_new_connection() && self.error.is_none() {

@@ -15,7 +15,8 @@ use crate::{Error, Fault, Phase, Report, TransactionId};
 /// for.
 #[derive(Debug, Default)]
 pub(super) struct Transactions {
-    /// Boxed, so that a connection without a message costs little.
+    /// Each in a box: an idle client keeps room for the next, and that is not to
+    /// weigh more than the client.
     list: VecDeque<Box<Transaction>>,
 }
 
@@ -105,7 +106,7 @@ impl Transactions {
 
 /// The fault for a message that has no part in the error: another one's content
 /// is not its own.
-pub(super) fn blameless(error: &Error) -> Fault {
+fn blameless(error: &Error) -> Fault {
     match error {
         Error::Content(_) | Error::BodyFailed => Error::Closed { phase: Phase::Mail }.into(),
         error => error.clone().into(),

@@ -133,7 +133,9 @@ impl Report {
     /// Why recipients were left *unsent* or *uncertain*; `None` when every
     /// recipient has an answer.
     pub fn error(&self) -> Option<&Fault> {
-        self.fault.as_ref().or(self.limit.as_ref())
+        // Those whom a limit kept back have an answer when MAIL is refused.
+        let limit = self.limit.as_ref().filter(|_| self.recipients().any(|recipient| recipient.answer.is_none()));
+        self.fault.as_ref().or(limit)
     }
 
     /// What went wrong without changing any outcome, such as a connection that

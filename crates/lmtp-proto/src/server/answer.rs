@@ -36,7 +36,8 @@ impl Server {
     }
 
     /// Answers a question: 2yz is yes, 4yz and 5yz are no, and 421 ends the
-    /// session. A 3yz, but for the 354 to DATA, is taken for 451.
+    /// session. A 3yz is taken for 451, but for the 354 that is a yes to
+    /// [`Ask::Data`](super::Ask::Data), however the content comes.
     ///
     /// The yes to a connection is the greeting, 220 whatever its code, and should
     /// begin with the server's name. The yes to LHLO is said in the machine's own
@@ -50,7 +51,7 @@ impl Server {
         let said = match (reply.code().get(), &pending) {
             // A yes to AUTH says who it is: see `authenticated`.
             (200..300, Pending::Auth) => Said::Canned(Canned::INTERNAL),
-            (200..400, Pending::Data) => Said::Canned(Canned::GO_ON),
+            (200..400, Pending::Data | Pending::Bdat { .. }) => Said::Canned(Canned::GO_ON),
             (300..400, _) => Said::Canned(Canned::INTERNAL),
             _ => Said::Reply(reply),
         };

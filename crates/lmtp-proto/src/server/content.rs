@@ -2,7 +2,7 @@
 
 use super::say::{Canned, Said};
 use super::table::{Action, Answer, Input, State};
-use super::transaction::{Body, Transaction};
+use super::transaction::Body;
 use super::{Error, Event, Server};
 use crate::Piece;
 
@@ -22,7 +22,9 @@ impl Server {
     pub(super) fn take_content(&mut self) -> bool {
         let Some(transaction) = &mut self.transaction else { return false };
         let Body::Stuffed(unstuffer) = &mut transaction.body else { return false };
+        let there = self.input.len();
         let piece = unstuffer.next(&mut self.input);
+        transaction.read = transaction.read.saturating_add(there.saturating_sub(self.input.len()) as u64);
         let limit = self.config.limits.message_size;
         let too_large = unstuffer.received() > limit;
         // What is wrong behind the limit is not what is wrong first.
@@ -147,7 +149,9 @@ impl Server {
     /// Gives up on a client that sends more than can be read for nothing.
     fn is_too_much(&mut self) -> bool {
         let limits = &self.config.limits;
-        let much = self.content_read() > limits.message_size.saturating_add(limits.drained);
+        let for_nothing = self.chunk.is_some_and(|chunk| chunk.dropped.is_some())
+            || self.transaction.as_ref().is_none_or(|transaction| transaction.refused.is_some());
+        let much = for_nothing && self.content_read() > limits.message_size.saturating_add(limits.drained);
         if much {
             self.close(Canned::TOO_MUCH, Some(Error::TooMuch));
         }
@@ -156,11 +160,7 @@ impl Server {
 
     /// Octets of content read so far in this transaction, or outside any.
     pub(super) fn content_read(&self) -> u64 {
-        match &self.transaction {
-            Some(Transaction { body: Body::Stuffed(unstuffer), read, .. }) => read.saturating_add(unstuffer.received()),
-            Some(Transaction { read, .. }) => *read,
-            None => self.drained,
-        }
+        self.transaction.as_ref().map_or(self.drained, |transaction| transaction.read)
     }
 
     /// What the table says of a BDAT.

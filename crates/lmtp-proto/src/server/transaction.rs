@@ -17,12 +17,13 @@ pub(super) struct Transaction {
     /// The refusal that stands for every recipient: what is still read is
     /// dropped.
     pub(super) refused: Option<Reply>,
-    /// Octets read in chunks.
+    /// Octets of content read, as they came.
     pub(super) read: u64,
 }
 
 /// How the content comes in.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one a session, and none between messages")]
 pub(super) enum Body {
     /// Not yet.
     None,
