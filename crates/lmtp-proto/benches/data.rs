@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Table, throughput};
+use common::{Table, mail, throughput};
 use lmtp_proto::bytes::{Bytes, BytesMut};
 use lmtp_proto::{BareNewlines, ContentClass, LineEndings, Piece, Scan, SendQueue, Stuffer, Unstuffer};
 use memchr::{memchr3_iter, memmem};
@@ -89,26 +89,4 @@ fn bare_by_memchr3(message: &[u8]) -> usize {
         _ => true,
     };
     memchr3_iter(b'\r', b'\n', 0, message).filter(is_bare).count()
-}
-
-/// A header and lines of 76 columns, some of which begin with a dot.
-fn mail(size: usize) -> Vec<u8> {
-    let mut mail = b"From: ann@example.com\r\nTo: bob@example.org\r\nSubject: Figures\r\n\r\n".to_vec();
-    let words = ["Lorem", "ipsum", "dolor.", "sit", "amet,", "consectetur", "elit.", "sed", "do", "3.14", "eiusmod"];
-    let mut random = 1_u32;
-    while mail.len() < size - 80 {
-        let line = mail.len();
-        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        if (random >> 16).is_multiple_of(1024) {
-            mail.push(b'.');
-        }
-        while mail.len() < line + 76 {
-            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            mail.extend_from_slice(words[(random >> 16) as usize % words.len()].as_bytes());
-            mail.push(b' ');
-        }
-        mail.truncate(line + 76);
-        mail.extend_from_slice(b"\r\n");
-    }
-    mail
 }

@@ -10,9 +10,12 @@
 //! `cargo bench -p lmtp-proto`; words behind `--` choose cases by their names. As
 //! a test each case runs once.
 
+mod common;
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use common::ratio;
 use lmtp_proto::bytes::BytesMut;
 use lmtp_proto::value::Capabilities;
 use lmtp_proto::{Limits, Phase, Reply, ReplyReader, parse_command};
@@ -85,6 +88,8 @@ fn main() {
 fn show(name: &str, [ours, borrowed, owned]: [f64; 3]) {
     let (by, by_owned) = (borrowed / ours, owned / ours);
     println!("{name:28}{ours:>6.1} ns{borrowed:>9.1} ns{by:>9.2}{owned:>9.1} ns{by_owned:>9.2}");
+    ratio(name, "smtp-proto", by);
+    ratio(name, "smtp-proto, owned", by_owned);
 }
 
 /// Nanoseconds for one input, for each of these: the best of many rounds, taken

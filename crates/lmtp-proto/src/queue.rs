@@ -75,6 +75,20 @@ impl SendQueue {
         self.length = 0;
     }
 
+    /// Gives back the room that a lot of octets took, if it is empty and had room
+    /// for more than `kept`.
+    pub(crate) fn shrink(&mut self, kept: usize) {
+        if self.is_empty() {
+            if self.segments.capacity().saturating_mul(size_of::<Bytes>()) > kept {
+                self.segments = VecDeque::new();
+            }
+            // The room in front of what was written counts, too.
+            if self.tail.capacity() > kept || self.tail.try_reclaim(kept.saturating_add(1)) {
+                self.tail = BytesMut::new();
+            }
+        }
+    }
+
     /// Octets not yet written.
     pub fn len(&self) -> usize {
         self.length

@@ -15,6 +15,7 @@ pub mod fuzz;
 pub mod memory;
 pub mod model;
 pub mod outcomes;
+pub mod pair;
 pub mod proof;
 pub mod served;
 pub mod sim;

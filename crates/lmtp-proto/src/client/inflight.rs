@@ -47,6 +47,9 @@ impl Expected {
     }
 }
 
+/// For so many replies there is always room.
+const KEPT: usize = 8;
+
 /// The queue of replies that are due, first in, first out.
 ///
 /// Replies are paired with commands by counting and by nothing else (RFC 2920
@@ -115,6 +118,11 @@ impl InFlight {
     pub(super) fn clear(&mut self) {
         self.due.clear();
         self.octets = 0;
+    }
+
+    /// Gives back the room that was needed for many.
+    pub(super) fn shrink(&mut self) {
+        self.due.shrink_to(KEPT);
     }
 
     /// Whether one more command may leave ahead of its reply.

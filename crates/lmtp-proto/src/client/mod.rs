@@ -68,6 +68,9 @@ const INPUT_ROOM: usize = 2048;
 /// time of [`Timeouts::body`](crate::Timeouts::body) for each as much.
 const BLOCK: usize = 64 * 1024;
 
+/// A buffer is kept between messages when it is no larger than this.
+const KEPT: usize = 1024;
+
 /// How long to listen to a peer that takes no more.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 

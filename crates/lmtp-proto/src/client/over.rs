@@ -1,8 +1,10 @@
 //! How messages and sessions end.
 
+use bytes::BytesMut;
+
 use super::limits::exhausted;
 use super::table::State;
-use super::{Client, Event, Glance, SingleFinal};
+use super::{Client, Event, Glance, INPUT_ROOM, KEPT, SingleFinal};
 use crate::{Error, Phase};
 
 impl Client {
@@ -32,6 +34,11 @@ impl Client {
             transaction.finish();
         }
         (self.content_ends, self.glance) = (false, Glance::Due);
+        self.in_flight.shrink();
+        self.queue.shrink(KEPT);
+        if self.input.is_empty() && self.input.try_reclaim(2 * INPUT_ROOM) {
+            self.input = BytesMut::new();
+        }
         self.tell();
     }
 

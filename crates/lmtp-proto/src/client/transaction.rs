@@ -1,7 +1,6 @@
 //! One message on its way: the report as it grows, and the content.
 
-use alloc::vec::Vec;
-use core::mem;
+use core::{iter, mem};
 
 use bytes::Bytes;
 
@@ -218,11 +217,11 @@ impl Transaction {
     /// The recipients that a final reply is due for.
     pub(super) fn accepted(&self) -> impl Iterator<Item = (RecipientId, More)> {
         let accepted = self.report.recipients.iter().enumerate().filter(|(_, facts)| Report::is_accepted(facts));
-        let mut places: Vec<_> = accepted.map(|(place, _)| (recipient_id(place), More::Follow)).collect();
-        if let Some((_, more)) = places.last_mut() {
-            *more = More::Last;
-        }
-        places.into_iter()
+        let mut places = accepted.map(|(place, _)| recipient_id(place)).peekable();
+        iter::from_fn(move || {
+            let place = places.next()?;
+            Some((place, if places.peek().is_some() { More::Follow } else { More::Last }))
+        })
     }
 
     /// The only final reply that came is a refusal: it is taken for everybody's

@@ -92,6 +92,9 @@ fn leading_code(text: &[u8]) -> Option<(EnhancedCode, &[u8])> {
     }
 }
 
+/// For so many octets of a reply there is always room.
+const KEPT: usize = 256;
+
 /// The lines of one reply, gathered.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Assembler {
@@ -143,6 +146,7 @@ impl Assembler {
         }
         let reply = Reply::from_parts(code, self.enhanced, &self.text);
         self.text.clear();
+        self.text.shrink_to(KEPT);
         (self.code, self.enhanced, self.size) = (None, None, 0);
         reply
     }

@@ -249,10 +249,18 @@ impl Unstuffer {
             return Some(input.split_to(run).freeze());
         }
         if !self.discards {
-            self.gathered.extend_from_slice(octets);
+            self.gather(octets);
         }
         input.advance(run);
         None
+    }
+
+    /// Copies a short run. Pieces share the room, for each may be held on to.
+    fn gather(&mut self, octets: &[u8]) {
+        if self.gathered.capacity().saturating_sub(self.gathered.len()) < octets.len() {
+            self.gathered.reserve(octets.len().max(SHORT));
+        }
+        self.gathered.extend_from_slice(octets);
     }
 
     /// Converts the octet at the front of `input`, or takes it for a problem.
@@ -263,7 +271,7 @@ impl Unstuffer {
             return;
         }
         input.advance(1);
-        self.gathered.extend_from_slice(b"\r\n");
+        self.gather(b"\r\n");
         self.at = At::Inside;
         self.class.line_end();
         self.line = self.line.saturating_add(1);

@@ -2,6 +2,7 @@
 
 use alloc::string::{String, ToString};
 
+use super::lines::CommandLines;
 use super::params;
 use super::question::{Ask, Open, Pending, Question};
 use super::say::{self, Canned, Said};
@@ -15,23 +16,34 @@ use crate::value::{AuthResponse, ClientAttribute, ClientAttributes, Command, Mai
 use crate::{CommandError, RecipientId, TransactionId};
 
 impl Server {
-    /// Takes a line without its CRLF.
-    pub(super) fn hear(&mut self, line: &[u8]) {
+    /// Takes the line at the front of the input, of so many octets before its
+    /// CRLF. It is read where it stands, and copied by nobody.
+    pub(super) fn hear(&mut self, length: usize) {
+        let line = self.input.get(..length).unwrap_or_default();
         if self.state == State::Authenticating {
+            let response = match auth::decode_line(line) {
+                Ok(response) => Ok(AuthResponse::new(response)),
+                Err(AuthError::Aborted) => Err(Canned::AUTH_ABORTED),
+                Err(_) => Err(Canned::BAD_BASE64),
+            };
+            CommandLines::drop_line(&mut self.input, length);
             self.note(|| Line::Command("***".into()));
-            return self.hear_response(line);
+            return self.hear_response(response);
         }
         let parsed = parse_command(line);
         let verb = parsed.as_ref().map_or_else(CommandError::verb, |command| Some(command.verb()));
         self.heard_auth |= verb == Some(Verb::Auth);
+        let may_be_secret = self.heard_auth || !self.config.offer.auth.is_empty();
+        let is_shown = parsed.is_err() && self.config.transcript;
+        let nonsense = if is_shown { shown(line, verb, may_be_secret) } else { String::new() };
+        CommandLines::drop_line(&mut self.input, length);
         match parsed {
             Ok(command) => {
                 self.note(|| Line::Command(command.to_string()));
                 self.command(command);
             }
             Err(error) => {
-                let may_be_secret = self.heard_auth || !self.config.offer.auth.is_empty();
-                self.note(|| Line::Command(shown(line, verb, may_be_secret)));
+                self.note(|| Line::Command(nonsense));
                 if verb == Some(Verb::Bdat) {
                     return self.lose_chunk();
                 }
@@ -197,11 +209,10 @@ impl Server {
         }
     }
 
-    fn hear_response(&mut self, line: &[u8]) {
-        match auth::decode_line(line) {
-            Ok(response) => self.ask(Ask::AuthResponse(AuthResponse::new(response)), Pending::Auth),
-            Err(AuthError::Aborted) => self.refuse_response(Canned::AUTH_ABORTED),
-            Err(_) => self.refuse_response(Canned::BAD_BASE64),
+    fn hear_response(&mut self, response: Result<AuthResponse, Canned>) {
+        match response {
+            Ok(response) => self.ask(Ask::AuthResponse(response), Pending::Auth),
+            Err(words) => self.refuse_response(words),
         }
     }
 

@@ -20,8 +20,8 @@ pub(super) struct CommandLines {
 /// What is at the front of the buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
-    /// A line of so many octets before its CRLF, to be taken by
-    /// [`CommandLines::take`].
+    /// A line of so many octets before its CRLF, to be dropped by
+    /// [`CommandLines::drop_line`] when it was read.
     Line(usize),
     /// A line that went past its limit; what there is of it has been dropped.
     TooLong,
@@ -66,11 +66,9 @@ impl CommandLines {
         self.bdat
     }
 
-    /// Takes a line of `length` octets and its CRLF out of the buffer.
-    pub(super) fn take(buffer: &mut BytesMut, length: usize) -> BytesMut {
-        let line = buffer.split_to(length);
-        buffer.advance(2.min(buffer.len()));
-        line
+    /// Drops a line of `length` octets and its CRLF.
+    pub(super) fn drop_line(buffer: &mut BytesMut, length: usize) {
+        buffer.advance(length.saturating_add(2).min(buffer.len()));
     }
 
     fn too_long(&mut self, buffer: &mut BytesMut) -> Found {
@@ -126,8 +124,8 @@ mod tests {
             loop {
                 match lines.find(&mut buffer, limit) {
                     Found::Line(length) => {
-                        let line = CommandLines::take(&mut buffer, length);
-                        all.push(String::from_utf8_lossy(&line).into_owned());
+                        all.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+                        CommandLines::drop_line(&mut buffer, length);
                     }
                     Found::TooLong => all.push("!".into()),
                     Found::BareOctet => all.push("?".into()),

@@ -60,8 +60,13 @@ pub use question::{Ask, Question};
 
 /// Room reserved for each read between commands.
 const INPUT_ROOM: usize = 2048;
-/// Room reserved for each read within content.
-const CONTENT_ROOM: usize = 64 * 1024;
+/// Room reserved for each read within content: as much as has come of it, within
+/// these bounds. Who says DATA and no more gets little.
+const CONTENT_ROOM: core::ops::RangeInclusive<usize> = 4096..=64 * 1024;
+/// A buffer is kept between messages when it is no larger than this.
+const KEPT: usize = 4096;
+/// So many events are all that there are at once, without a transcript.
+const EVENTS: usize = 2;
 /// Replies wait up to this size before the client has to read some.
 const QUEUE: usize = 64 * 1024;
 
@@ -108,6 +113,8 @@ pub struct Server {
     next_transaction: TransactionId,
     lines: CommandLines,
     input: BytesMut,
+    /// Whether the input has had more room than is kept between messages.
+    has_large_input: bool,
     queue: SendQueue,
     events: VecDeque<Event>,
     /// The question that stops all reading.
@@ -142,8 +149,9 @@ impl Server {
             next_transaction: TransactionId::default(),
             lines: CommandLines::default(),
             input: BytesMut::new(),
+            has_large_input: false,
             queue: SendQueue::new(),
-            events: VecDeque::new(),
+            events: VecDeque::with_capacity(EVENTS),
             open: None,
             questions: 0,
             deadline: Deadline::default(),
@@ -284,7 +292,10 @@ impl Server {
                     return Ok(if full { Output::Wait } else { Output::Receive });
                 }
                 _ if self.eof => self.end(self.has_unfinished_business().then_some(Error::Closed)),
-                _ => return Ok(Output::Receive),
+                _ => {
+                    self.queue.shrink(KEPT);
+                    return Ok(Output::Receive);
+                }
             }
         }
     }
@@ -313,9 +324,8 @@ impl Server {
         match self.lines.find(&mut self.input, limit) {
             Found::Nothing => return false,
             Found::Line(length) => {
-                let line = CommandLines::take(&mut self.input, length);
                 self.commands = self.commands.saturating_add(1);
-                self.hear(&line);
+                self.hear(length);
             }
             Found::TooLong => self.hear_bad_line(Canned::LINE_TOO_LONG, Canned::RESPONSE_TOO_LONG),
             Found::BareOctet => self.hear_bad_line(Canned::BARE_OCTET, Canned::BARE_OCTET),
@@ -337,6 +347,15 @@ impl Server {
 
     fn is_reading_content(&self) -> bool {
         self.state == State::Content || self.chunk.is_some()
+    }
+
+    /// How much room there is to be for the next read.
+    fn room(&self) -> usize {
+        if !self.is_reading_content() {
+            return INPUT_ROOM;
+        }
+        let read = usize::try_from(self.content_read()).unwrap_or(usize::MAX);
+        read.clamp(*CONTENT_ROOM.start(), *CONTENT_ROOM.end())
     }
 
     /// The wait that an output is part of, and how long it may take.
@@ -388,13 +407,15 @@ impl Machine for Server {
     fn input(&mut self) -> &mut BytesMut {
         let content = self.is_reading_content();
         // What a message needed is given back between messages.
-        if !content && self.input.is_empty() && self.input.capacity() > CONTENT_ROOM / 2 {
-            self.input = BytesMut::new();
+        if !content && self.input.is_empty() && self.has_large_input {
+            (self.input, self.has_large_input) = (BytesMut::new(), false);
         }
-        // A buffer is filled up before there is a new one: kept content must not
-        // hold on to more memory than there is of it.
-        if self.input.capacity().saturating_sub(self.input.len()) < INPUT_ROOM {
-            self.input.reserve(if content { CONTENT_ROOM } else { INPUT_ROOM });
+        let room = self.room();
+        // Not for every octet a buffer: the application may hold on to slices of
+        // it, and each would keep the whole.
+        if self.input.capacity().saturating_sub(self.input.len()) < room / 2 {
+            self.input.reserve(room);
+            self.has_large_input |= self.input.capacity() > KEPT;
         }
         &mut self.input
     }

@@ -6,6 +6,9 @@ use alloc::vec::Vec;
 use crate::RecipientId;
 use crate::value::{Reply, ReplyClass};
 
+/// For so many recipients there is always room.
+const KEPT: usize = 16;
+
 /// One place for each accepted recipient of a transaction.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
@@ -71,9 +74,10 @@ impl Verdicts {
         self.released >= self.given.len()
     }
 
-    /// Forgets all, for the next transaction.
+    /// Forgets all, for the next transaction; with the room for many.
     pub(super) fn clear(&mut self) {
         self.given.clear();
+        self.given.shrink_to(KEPT);
         self.released = 0;
     }
 }

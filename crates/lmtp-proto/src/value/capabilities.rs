@@ -136,11 +136,14 @@ impl Capabilities {
             let Some((name, value)) = codec::whole(codec::capability::limit, word) else {
                 return LimitsOffered::default();
             };
-            match name.to_ascii_uppercase().as_slice() {
-                b"MAILMAX" => offered.mail_max = value,
-                b"RCPTMAX" => offered.rcpt_max = value,
-                b"RCPTDOMAINMAX" => offered.rcpt_domain_max = value,
-                _ => {}
+            for (known, place) in [
+                (&b"MAILMAX"[..], &mut offered.mail_max),
+                (b"RCPTMAX", &mut offered.rcpt_max),
+                (b"RCPTDOMAINMAX", &mut offered.rcpt_domain_max),
+            ] {
+                if name.eq_ignore_ascii_case(known) {
+                    *place = value;
+                }
             }
         }
         offered
