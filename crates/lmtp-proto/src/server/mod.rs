@@ -27,6 +27,7 @@ mod content;
 mod error;
 mod event;
 mod lines;
+mod machine;
 mod params;
 mod question;
 mod say;
@@ -36,7 +37,6 @@ mod verdicts;
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use core::fmt;
 use core::time::Duration;
 
 use bytes::BytesMut;
@@ -51,7 +51,7 @@ use self::verdicts::Verdicts;
 use crate::auth::Identity;
 use crate::deadline::Deadline;
 use crate::value::{LhloName, Reply};
-use crate::{Instant, Machine, Output, RecipientId, SendQueue, TransactionId};
+use crate::{Output, RecipientId, SendQueue, TransactionId};
 
 pub use config::{BareNewlines, Config, Offer, Require};
 pub use error::{Error, Stale};
@@ -373,109 +373,5 @@ impl Server {
             }
             _ => (Wait::Command(self.commands), timeouts.command),
         }
-    }
-}
-
-impl Machine for Server {
-    type Event = Event;
-    type Error = Error;
-
-    fn poll_output(&mut self, now: Instant) -> Result<Output<Event>, Error> {
-        self.deadline.resume(now);
-        let output = match self.next_output() {
-            Ok(output) => output,
-            Err(error) => {
-                self.deadline.arm(None, now);
-                return Err(error);
-            }
-        };
-        if self.queue.is_empty() {
-            self.flushes = self.flushes.saturating_add(1);
-        }
-        match output {
-            Output::Event(_) => self.deadline.pause(now),
-            Output::Closed => self.deadline.arm(None, now),
-            _ => self.deadline.arm(Some(self.wait(&output)), now),
-        }
-        Ok(output)
-    }
-
-    fn transmit(&mut self) -> &mut SendQueue {
-        &mut self.queue
-    }
-
-    fn input(&mut self) -> &mut BytesMut {
-        let content = self.is_reading_content();
-        // What a message needed is given back between messages.
-        if !content && self.input.is_empty() && self.has_large_input {
-            (self.input, self.has_large_input) = (BytesMut::new(), false);
-        }
-        let room = self.room();
-        // Not for every octet a buffer: the application may hold on to slices of
-        // it, and each would keep the whole.
-        if self.input.capacity().saturating_sub(self.input.len()) < room / 2 {
-            self.input.reserve(room);
-            self.has_large_input |= self.input.capacity() > KEPT;
-        }
-        &mut self.input
-    }
-
-    fn handle_eof(&mut self) {
-        self.eof = true;
-    }
-
-    fn handle_write_closed(&mut self) {
-        self.write_closed = true;
-        self.queue.clear();
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        let Some(wait) = self.deadline.passed(now) else { return };
-        // It passes once.
-        self.deadline.arm(None, now);
-        match wait {
-            Wait::Handler(_) | Wait::Verdict(_) => self.give_up(),
-            Wait::Command(_) | Wait::Block(_) => self.close(Canned::TIMED_OUT, Some(Error::TimedOut)),
-            // Nobody listens, or nothing may be said in clear.
-            Wait::Write(_) | Wait::Tls => {
-                self.queue.clear();
-                self.end(Some(Error::TimedOut));
-            }
-        }
-    }
-
-    /// All that was known of the client is forgotten (RFC 3207 section 4.2).
-    fn handle_tls(&mut self) {
-        if self.state == State::Securing && self.input.is_empty() {
-            self.take_step(Input::Secured);
-            self.session = Session { secured: true, ..Session::default() };
-        } else if self.state == State::Securing {
-            self.end(Some(Error::ClearOctets));
-        } else if self.state == State::Connected {
-            self.session.secured = true;
-        }
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.deadline.at()
-    }
-}
-
-/// Sizes only of what comes in: it may be a password, or somebody's letter.
-impl fmt::Debug for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server")
-            .field("state", &self.state)
-            .field("session", &self.session)
-            .field("transaction", &self.transaction)
-            .field("verdicts", &self.verdicts)
-            .field("chunk", &self.chunk)
-            .field("input", &self.input.len())
-            .field("queue", &self.queue)
-            .field("events", &self.events)
-            .field("open", &self.open)
-            .field("deadline", &self.deadline)
-            .field("error", &self.error)
-            .finish_non_exhaustive()
     }
 }
