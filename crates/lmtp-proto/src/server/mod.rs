@@ -95,7 +95,7 @@ struct Session {
     identity: Option<Identity>,
 }
 
-/// One session with an LMTP client, from greeting to QUIT, as a [`Machine`].
+/// One session with an LMTP client, from greeting to QUIT, as a [`Machine`](crate::Machine).
 ///
 /// The application answers each [`Event::Question`], takes the content, and
 /// gives a [`verdict`](Self::verdict) on each accepted recipient at

@@ -3,7 +3,7 @@
 //!
 //! What the application of the server took is the truth that every report is
 //! held to: *delivered* means taken, *unsent* and *permanent* mean not taken, and
-//! what was taken is *delivered* or *uncertain*. See [`judge`] for the rest.
+//! what was taken is *delivered* or *uncertain*. `judge.rs` has the rest.
 
 mod client_side;
 mod coverage;
