@@ -1,0 +1,104 @@
+//! The loop over any stream of `futures-io`.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time;
+
+use bytes::Buf;
+use futures_io::{AsyncRead, AsyncWrite};
+use lmtp_proto::{Instant, Machine, Output};
+
+use crate::{Timer, Transport};
+
+/// A stream of `futures-io` with a timer, as a [`Transport`].
+#[derive(Debug)]
+pub struct Io<S, T> {
+    stream: S,
+    timer: T,
+    /// The origin of the machine's time.
+    origin: time::Instant,
+    lost: Option<io::Error>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin, T: Timer> Io<S, T> {
+    /// A stream that is connected, and a timer for its deadlines.
+    pub fn new(stream: S, timer: T) -> Self {
+        Self { stream, timer, origin: time::Instant::now(), lost: None }
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>, machine: &mut impl Machine) -> Poll<()> {
+        let queue = machine.transmit();
+        let mut slices = [IoSlice::new(&[]); 16];
+        let count = queue.chunks_vectored(&mut slices);
+        let error = match ready!(Pin::new(&mut self.stream).poll_write_vectored(context, &slices[..count])) {
+            Ok(0) => ErrorKind::WriteZero.into(),
+            Ok(written) => return Poll::Ready(queue.advance(written)),
+            Err(error) => error,
+        };
+        self.lost.get_or_insert(error);
+        Poll::Ready(machine.handle_write_closed())
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>, machine: &mut impl Machine) -> Poll<()> {
+        let input = machine.input();
+        let (filled, room) = (input.len(), input.capacity());
+        input.resize(room, 0);
+        let result = Pin::new(&mut self.stream).poll_read(context, &mut input[filled..]);
+        input.truncate(filled + if let Poll::Ready(Ok(count)) = result { count } else { 0 });
+        match ready!(result) {
+            Ok(1..) => {}
+            Ok(0) => machine.handle_eof(),
+            Err(error) => {
+                self.lost.get_or_insert(error);
+                machine.handle_eof();
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin, T: Timer> Transport for Io<S, T> {
+    fn poll_next<M: Machine>(
+        &mut self,
+        context: &mut Context<'_>,
+        machine: &mut M,
+    ) -> Poll<Result<Option<M::Event>, M::Error>> {
+        loop {
+            let done = match machine.poll_output(self.now())? {
+                Output::Event(event) => return Poll::Ready(Ok(Some(event))),
+                Output::Closed => return Poll::Ready(Ok(None)),
+                // A machine without TLS never says so.
+                Output::StartTls => Poll::Ready(machine.handle_eof()),
+                Output::Transmit => self.poll_write(context, machine),
+                Output::Receive => self.poll_read(context, machine),
+                Output::Wait => Poll::Pending,
+            };
+            if done.is_pending() {
+                let Some(deadline) = machine.poll_timeout() else { return Poll::Pending };
+                ready!(self.poll_sleep(context, deadline));
+                machine.handle_timeout(self.now());
+            }
+        }
+    }
+
+    fn poll_sleep(&mut self, context: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        // A moment that no clock can show never comes.
+        match self.origin.checked_add(deadline.since_origin()) {
+            Some(moment) => self.timer.poll_until(context, moment),
+            None => Poll::Pending,
+        }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::after_origin(self.origin.elapsed())
+    }
+
+    fn lost(&self) -> Option<&io::Error> {
+        self.lost.as_ref()
+    }
+
+    fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_close(context)
+    }
+}
