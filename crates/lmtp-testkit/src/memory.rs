@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use lmtp_proto::client::{Client, Config, Event};
-use lmtp_proto::{Content, Envelope, Error, Instant, Machine, Misuse, Output, Report, TransactionId};
+use lmtp_proto::value::MailParams;
+use lmtp_proto::{Content, Envelope, Error, Instant, Machine, Misuse, Output, Report, ReversePath, TransactionId};
 
 use crate::counted::Counted;
 
@@ -116,6 +117,20 @@ impl Session {
         self.report = None;
         self.take_reports();
         Ok(id)
+    }
+
+    /// Opens a transaction for the message, to be gone through step by step.
+    pub fn mail(&mut self, from: ReversePath, params: MailParams) {
+        let message = self.message.clone();
+        let id = self.client.act().mail(from, params, message.content).expect("no message is under way");
+        self.outgoing.push((id, message, 0));
+        self.report = None;
+    }
+
+    /// Gives up the message under way.
+    pub fn give_up(&mut self) {
+        self.wanted = None;
+        self.client.act().give_up();
     }
 
     fn take_reports(&mut self) {
