@@ -54,7 +54,7 @@ use crate::value::{LhloName, Reply};
 use crate::{Output, RecipientId, SendQueue, TransactionId};
 
 pub use config::{BareNewlines, Config, Offer, Require};
-pub use error::{Error, Stale};
+pub use error::{BodyError, Error, Stale};
 pub use event::{Ending, Event};
 pub use question::{Ask, Question};
 
