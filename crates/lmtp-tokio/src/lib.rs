@@ -2,5 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod io;
+mod runtime;
+mod timer;
 
 pub use io::Io;
+pub use runtime::{Listener, Tokio};

@@ -29,6 +29,7 @@ mod event;
 mod lines;
 mod machine;
 mod params;
+mod peer;
 mod question;
 mod say;
 pub mod table;
@@ -56,6 +57,7 @@ use crate::{Output, RecipientId, SendQueue, TransactionId};
 pub use config::{BareNewlines, Config, Offer, Require};
 pub use error::{BodyError, Error, Stale};
 pub use event::{Ending, Event};
+pub use peer::{Credentials, Peer};
 pub use question::{Ask, Question};
 
 /// Room reserved for each read between commands.
