@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use lmtp_proto::server::{BodyError, Ending, Event, Question};
-use lmtp_proto::{Envelope, Instant, TransactionId};
 use lmtp_proto::value::MailParams;
+use lmtp_proto::{Envelope, Instant, TransactionId};
 
 use crate::channel::Channel;
 use crate::line::{Line, poll_guarded};
