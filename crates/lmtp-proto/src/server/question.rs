@@ -52,6 +52,11 @@ impl Question {
     pub fn ask(&self) -> &Ask {
         &self.ask
     }
+
+    /// What was asked, once it is answered.
+    pub(super) fn into_ask(self) -> Ask {
+        self.ask
+    }
 }
 
 /// What the machine remembers of a question.

@@ -20,7 +20,19 @@ impl Envelope {
     ///
     /// There is no recipient, or there are more than 4294967295 of them.
     pub fn new(from: ReversePath, recipients: impl IntoIterator<Item = ForwardPath>) -> Result<Self, InvalidEnvelope> {
-        let recipients: Vec<_> = recipients.into_iter().map(|path| (path, RcptParams::default())).collect();
+        let recipients = recipients.into_iter().map(|path| (path, RcptParams::default())).collect();
+        Self::with_recipients(from, recipients)
+    }
+
+    /// An envelope of recipients with their parameters.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_recipients(
+        from: ReversePath,
+        recipients: Vec<(ForwardPath, RcptParams)>,
+    ) -> Result<Self, InvalidEnvelope> {
         if recipients.is_empty() {
             return Err(InvalidEnvelope::NoRecipients);
         }
