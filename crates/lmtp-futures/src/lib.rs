@@ -3,6 +3,7 @@
 
 mod body;
 mod channel;
+mod client;
 mod conversation;
 mod delivery;
 mod handler;
@@ -17,7 +18,8 @@ mod timer;
 mod transport;
 mod verdicts;
 
-pub use body::Body;
+pub use body::Body as Incoming;
+pub use client::{Body, Builder, Client, Content, Deliveries, Handle, Transaction, send};
 pub use handler::{Handler, Session};
 pub use io::Io;
 pub use listen::{Bind, Listen, Listener};

@@ -2,7 +2,7 @@
 //! time.
 
 #[allow(unreachable_pub, reason = "a module of a test")]
-mod memory;
+mod served;
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
@@ -14,7 +14,7 @@ use lmtp_futures::{Handler, Message, Server, Session, Verdicts};
 use lmtp_proto::server::{BodyError, Config, Ending, Peer, Stale};
 use lmtp_proto::value::{LhloName, MailParams};
 use lmtp_proto::{ForwardPath, RecipientId, Reply, ReversePath};
-use memory::Served;
+use served::Served;
 
 /// Something that a test opens and an application waits for.
 #[derive(Clone, Default)]

@@ -297,7 +297,7 @@ impl Transcript {
                 Turn::Rcpt(address, params) => {
                     session.client.act().rcpt(address.clone(), params.clone()).expect("an open transaction");
                 }
-                Turn::Data => session.client.act().data().expect("an open transaction"),
+                Turn::Data => session.data(),
                 Turn::Reset => session.client.act().reset().expect("an idle session"),
                 Turn::GiveUp => {
                     session.give_up();

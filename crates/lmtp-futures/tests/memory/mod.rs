@@ -1,128 +1,122 @@
-//! A runtime in memory, on virtual time: one server, one client that is a list of
-//! octets, and an executor that polls only who was woken.
+//! A runtime whose connections are in memory, and a server that is slow and plain.
 
-use std::future::Future;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
-use bytes::Buf;
-use lmtp_futures::{Address, Handler, Listening, Runtime, Server, Shutdown, Timer, Transport};
-use lmtp_proto::server::{Config, Peer};
-use lmtp_proto::{Instant, Machine, Output};
+use lmtp_futures::{Address, Listening, Runtime, Timer, Transport};
+use lmtp_proto::bytes::Buf;
+use lmtp_proto::{Instant, Machine, Output, server};
 
-/// What is on the line.
-#[derive(Default)]
-pub struct Wire {
-    to_server: Vec<u8>,
-    from_server: Vec<u8>,
-    /// Each write of the server.
-    pub writes: Vec<usize>,
-    now: Duration,
-    eof: bool,
-    pub closed: bool,
-    /// The client does not read.
-    pub stuck: bool,
-    pub read: usize,
+/// A server that refuses eve and stores the rest.
+#[derive(Debug, Default)]
+pub(crate) struct Server {
+    /// The messages, as they were sent.
+    pub(crate) stored: Vec<String>,
+    unread: Vec<u8>,
+    recipients: usize,
+    in_data: bool,
 }
 
-impl Wire {
-    /// The client says something that the server is not yet told of.
-    pub fn to_server_now(&mut self, octets: &str) {
-        self.to_server.extend_from_slice(octets.as_bytes());
-    }
-}
-
-pub struct Memory;
-pub struct Stream(Arc<Mutex<Wire>>);
-pub struct NoTimer;
-
-impl Timer for NoTimer {
-    fn new() -> Self {
-        Self
+impl Server {
+    /// What it says to this.
+    fn hear(&mut self, octets: &[u8]) -> String {
+        self.unread.extend_from_slice(octets);
+        let mut says = String::new();
+        loop {
+            let end: &[u8] = if self.in_data { b"\r\n.\r\n" } else { b"\r\n" };
+            let Some(place) = self.unread.windows(end.len()).position(|window| window == end) else { return says };
+            let rest = self.unread.split_off(place + end.len());
+            let text = String::from_utf8(std::mem::replace(&mut self.unread, rest)).unwrap();
+            says += &self.answer(&text);
+        }
     }
 
-    fn poll_until(&mut self, _: &mut Context<'_>, _: std::time::Instant) -> Poll<()> {
-        Poll::Pending
-    }
-}
-
-impl Runtime for Memory {
-    type Transport = Stream;
-    type Timer = NoTimer;
-    type Listener = ();
-
-    async fn resolve(_: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    async fn connect(_: &Address) -> io::Result<Stream> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn listen(_: Listening) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    async fn accept((): &()) -> io::Result<(Stream, Peer)> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn spawn(_: impl Future<Output = ()> + Send + 'static) {
-        panic!("a task of its own for one connection");
+    fn answer(&mut self, text: &str) -> String {
+        if std::mem::take(&mut self.in_data) {
+            self.stored.push(text.strip_suffix(".\r\n").unwrap().to_owned());
+            return "250 2.0.0 Saved\r\n".repeat(std::mem::take(&mut self.recipients));
+        }
+        let verb = text.split([' ', '\r']).next().unwrap_or_default();
+        match verb {
+            "LHLO" => "250-mx\r\n250 PIPELINING\r\n".into(),
+            "RCPT" if text.contains("eve") => "550 5.1.1 Who\r\n".into(),
+            "RCPT" => {
+                self.recipients += 1;
+                "250 2.1.5 Ok\r\n".into()
+            }
+            "DATA" if self.recipients > 0 => {
+                self.in_data = true;
+                "354 Go\r\n".into()
+            }
+            "RSET" | "MAIL" => {
+                self.recipients = 0;
+                "250 Ok\r\n".into()
+            }
+            "QUIT" => "221 Bye\r\n".into(),
+            _ => "503 5.5.1 What\r\n".into(),
+        }
     }
 }
 
-impl Transport for Stream {
+/// A connection to it, that moves so many octets at a time and lets its caller wait
+/// before each.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    server: Arc<Mutex<Server>>,
+    says: Vec<u8>,
+    piece: usize,
+    waited: bool,
+}
+
+impl Peer {
+    pub(crate) fn new(server: Arc<Mutex<Server>>, piece: usize) -> Self {
+        Self { server, says: b"220 mx ready\r\n".to_vec(), piece, waited: false }
+    }
+}
+
+impl Transport for Peer {
     fn poll_next<M: Machine>(
         &mut self,
-        context: &mut Context<'_>,
+        _: &mut Context<'_>,
         machine: &mut M,
     ) -> Poll<Result<Option<M::Event>, M::Error>> {
         loop {
-            let now = self.now();
-            let output = machine.poll_output(now)?;
-            let mut wire = self.0.lock().unwrap();
-            match output {
+            match machine.poll_output(self.now())? {
                 Output::Event(event) => return Poll::Ready(Ok(Some(event))),
                 Output::Closed => return Poll::Ready(Ok(None)),
-                Output::StartTls => machine.handle_eof(),
-                Output::Transmit if !wire.stuck => {
-                    let queue = machine.transmit();
-                    let count = queue.chunk().len();
-                    wire.from_server.write_all(queue.chunk()).unwrap();
-                    wire.writes.push(count);
-                    queue.advance(count);
-                }
-                Output::Receive if !wire.to_server.is_empty() => {
-                    let input = machine.input();
-                    let room = (input.capacity() - input.len()).min(wire.to_server.len());
-                    input.extend(wire.to_server.drain(..room));
-                    wire.read += room;
-                }
-                Output::Receive if wire.eof => machine.handle_eof(),
-                Output::Transmit | Output::Receive | Output::Wait => {
-                    drop(wire);
-                    let Some(deadline) = machine.poll_timeout() else { return Poll::Pending };
-                    if self.poll_sleep(context, deadline).is_pending() {
-                        return Poll::Pending;
-                    }
+                Output::Receive if self.says.is_empty() && machine.poll_timeout() == Some(self.now()) => {
                     machine.handle_timeout(self.now());
                 }
+                // It is nobody's turn but the caller's; a client that waits for ever is
+                // found by the number of polls.
+                Output::Receive if self.says.is_empty() => return Poll::Pending,
+                _ if !std::mem::replace(&mut self.waited, true) => return Poll::Pending,
+                Output::Receive => {
+                    self.waited = false;
+                    let count = self.says.len().min(self.piece);
+                    machine.input().extend(self.says.drain(..count));
+                }
+                Output::Transmit => {
+                    self.waited = false;
+                    let queue = machine.transmit();
+                    let count = queue.chunk().len().min(self.piece);
+                    let answer = self.server.lock().unwrap().hear(&queue.chunk()[..count]);
+                    queue.advance(count);
+                    self.says.extend(answer.bytes());
+                }
+                output @ (Output::StartTls | Output::Wait) => panic!("{output:?}", output = kind(&output)),
             }
         }
     }
 
-    fn poll_sleep(&mut self, _: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        if self.now() >= deadline { Poll::Ready(()) } else { Poll::Pending }
+    fn poll_sleep(&mut self, _: &mut Context<'_>, _: Instant) -> Poll<()> {
+        Poll::Pending
     }
 
     fn now(&self) -> Instant {
-        Instant::after_origin(self.0.lock().unwrap().now)
+        Instant::ORIGIN
     }
 
     fn lost(&self) -> Option<&io::Error> {
@@ -130,119 +124,51 @@ impl Transport for Stream {
     }
 
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.lock().unwrap().closed = true;
         Poll::Ready(Ok(()))
     }
 }
 
-/// Whether the server's task was woken, and how often.
-#[derive(Default)]
-struct Woken(AtomicBool, AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::SeqCst);
-        self.1.fetch_add(1, Ordering::SeqCst);
-    }
+fn kind<E>(output: &Output<E>) -> &'static str {
+    if matches!(output, Output::Wait) { "a client waits" } else { "nobody asked for TLS" }
 }
 
-/// A server with one client.
-pub struct Served {
-    wire: Arc<Mutex<Wire>>,
-    woken: Arc<Woken>,
-    task: Option<Pin<Box<dyn Future<Output = ()>>>>,
-    pub shutdown: Shutdown,
-    /// How often the task was polled.
-    pub polls: usize,
+/// A runtime that only has connections that are there already.
+#[derive(Debug)]
+pub(crate) struct InMemory;
+
+impl Runtime for InMemory {
+    type Transport = Peer;
+    type Timer = Never;
+    type Listener = ();
+
+    async fn resolve(_: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    async fn connect(_: &Address) -> io::Result<Peer> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn listen(_: Listening) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    async fn accept((): &()) -> io::Result<(Peer, server::Peer)> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn spawn(_: impl Future<Output = ()> + Send + 'static) {}
 }
 
-impl Served {
-    pub fn new(handler: impl Handler) -> Self {
-        Self::with(Config::default(), handler)
+/// A clock that stands still.
+pub(crate) struct Never;
+
+impl Timer for Never {
+    fn new() -> Self {
+        Self
     }
 
-    pub fn with(config: Config, handler: impl Handler) -> Self {
-        Self::by(Server::new(handler).config(config))
-    }
-
-    pub fn by(server: Server<Memory, impl Handler>) -> Self {
-        let wire = Arc::<Mutex<Wire>>::default();
-        let stream = Stream(Arc::clone(&wire));
-        let shutdown = server.handle();
-        let peer = Peer::tcp("192.0.2.1:40000".parse().unwrap());
-        let task = Box::pin(async move { server.serve_stream(stream, peer).await });
-        let mut served = Self { wire, woken: Arc::default(), task: Some(task), shutdown, polls: 0 };
-        served.poke();
-        served
-    }
-
-    /// The line has something new.
-    fn poke(&mut self) {
-        self.woken.0.store(true, Ordering::SeqCst);
-        self.run();
-    }
-
-    /// Polls the task as long as it is woken.
-    pub fn run(&mut self) {
-        let waker = Waker::from(Arc::clone(&self.woken));
-        while self.woken.0.swap(false, Ordering::SeqCst) {
-            let Some(task) = &mut self.task else { return };
-            self.polls += 1;
-            assert!(self.polls < 1_000_000, "it turns in circles");
-            if task.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
-                self.task = None;
-            }
-        }
-    }
-
-    pub fn wire(&self) -> MutexGuard<'_, Wire> {
-        self.wire.lock().unwrap()
-    }
-
-    /// The client says something; gives what the server says to it.
-    pub fn say(&mut self, octets: impl AsRef<[u8]>) -> String {
-        self.wire().to_server.extend_from_slice(octets.as_ref());
-        self.poke();
-        self.heard()
-    }
-
-    /// What the server has said since it was last asked.
-    pub fn heard(&mut self) -> String {
-        String::from_utf8(std::mem::take(&mut self.wire().from_server)).unwrap()
-    }
-
-    /// Time passes; gives what the server says then.
-    pub fn wait(&mut self, seconds: u64) -> String {
-        self.wire().now += Duration::from_secs(seconds);
-        self.poke();
-        self.heard()
-    }
-
-    /// The client goes.
-    pub fn leave(&mut self) {
-        self.wire().eof = true;
-        self.poke();
-    }
-
-    /// Whether the connection is over, and its task at an end.
-    pub fn is_over(&self) -> bool {
-        self.task.is_none()
-    }
-
-    /// Octets that nobody has read.
-    pub fn unread(&self) -> usize {
-        self.wire().to_server.len()
-    }
-
-    /// How often the task was woken by itself or by the application.
-    pub fn wakes(&self) -> usize {
-        self.woken.1.load(Ordering::SeqCst)
-    }
-
-    /// Up to the end of DATA, for so many recipients.
-    pub fn open(&mut self, recipients: usize) {
-        let to: String = (0..recipients).map(|number| format!("RCPT TO:<{number}@x>\r\n")).collect();
-        let heard = self.say(format!("LHLO c\r\nMAIL FROM:<a@x>\r\n{to}DATA\r\n"));
-        assert!(heard.lines().last().is_some_and(|last| last.starts_with("354 ")), "no content is wanted");
+    fn poll_until(&mut self, _: &mut Context<'_>, _: std::time::Instant) -> Poll<()> {
+        Poll::Pending
     }
 }

@@ -26,10 +26,12 @@ impl Client {
     }
 
     /// Adds a recipient to the transaction that is open. Its RCPT leaves as soon as
-    /// it may, and [`Event::Recipient`] tells the answer: the server's, or the one
-    /// that is known without asking it, such as that MAIL was refused.
+    /// it may, and [`Event::Recipient`] tells the answer. The server is asked for each,
+    /// whatever limits it announces.
     ///
-    /// The server is asked for each, whatever limits it announces.
+    /// When the transaction is [over](Event::Done) before its content, because MAIL was
+    /// refused or the connection lost, nobody is asked, and the report has the reason
+    /// for each who is added until it is taken.
     ///
     /// # Errors
     ///
@@ -43,7 +45,9 @@ impl Client {
         {
             self.events.push_back(Event::Recipient(transaction.id(), id, reply));
         }
-        if let Some(error) = &self.error {
+        if let Some(error) = &self.error
+            && transaction.is_over()
+        {
             transaction.stop(error.clone().into(), self.queue.sent());
         }
         Ok(id)
@@ -60,7 +64,6 @@ impl Client {
         let Some(transaction) = self.transactions.open_mut() else { return Err(Misuse::NoTransaction) };
         transaction.close();
         self.glance = Glance::Due;
-        self.tell();
         Ok(())
     }
 
@@ -90,9 +93,6 @@ impl Client {
     /// answers are in. One whose commands went out behind it can be given up then;
     /// so call this again after each event, until every report was taken.
     pub fn give_up(&mut self) {
-        if let Some(transaction) = self.transactions.open_mut() {
-            transaction.close();
-        }
         while let Some(transaction) = self.transactions.waiting() {
             transaction.stop(given_up(Phase::Mail), 0);
         }

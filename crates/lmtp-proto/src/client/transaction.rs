@@ -101,8 +101,7 @@ impl Transaction {
             preflight::plan_recipient(&mut self.report, id, &self.params, offered, config);
             self.next = self.place_from(self.next);
         }
-        let refused = self.report.mail.as_ref().filter(|_| self.is_over());
-        Some(refused.or(self.report.recipients.get(id.index())?.rcpt.as_ref())?.reply.clone())
+        Some(self.report.recipients.get(id.index())?.rcpt.as_ref()?.reply.clone())
     }
 
     /// What is to be said when everything said has its answer.
@@ -136,10 +135,9 @@ impl Transaction {
         self.end_at.is_some()
     }
 
-    /// Its name, if it is over, no recipient will be added and the application was
-    /// not told.
+    /// Its name, if it is over and the application was not told.
     pub(super) fn tell(&mut self) -> Option<TransactionId> {
-        if self.stage != Stage::Over || self.open {
+        if self.stage != Stage::Over {
             return None;
         }
         self.stage = Stage::Told;
