@@ -102,7 +102,7 @@ impl<T: Transport> Delivery<'_, T> {
                     Poll::Ready(Err(_)) => {
                         self.running = false;
                         // Its verdicts are dropped, and so answered for.
-                        self.line.fail();
+                        self.line.end_soon();
                     }
                     Poll::Pending => {}
                 }
