@@ -30,7 +30,7 @@ fn sixty_four_mebibytes_in_bounded_memory() {
     for begin in BOTH {
         let (little, much) = (sends(begin, 4), sends(begin, 64));
         println!("{begin:?}: {little} octets at most for 4 MiB, {much} for 64 MiB");
-        assert!(much < little + 64 * 1024, "{little} {much}");
+        assert!(much < little + 128 * 1024, "{little} {much}");
         assert!(much < MIB as u64, "{much}");
     }
 }
@@ -39,7 +39,7 @@ fn sixty_four_mebibytes_in_bounded_memory() {
 #[test]
 fn idle_ends_hold_little() {
     let mut joined = Joined::new(Begin::Implicit).sending(64, MIB / 16);
-    joined.forgets = true;
+    (joined.forgets, joined.stays) = (true, true);
     let handshake = measure(|| {
         while joined.client.inner().phase() != lmtp_proto::Phase::Mail {
             assert!(joined.client_step() | joined.server_step());

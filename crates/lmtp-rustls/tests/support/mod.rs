@@ -85,6 +85,9 @@ impl Link {
         }
         input.extend_from_slice(&self.waiting[..count]);
         self.waiting.advance(count);
+        if self.waiting.is_empty() {
+            self.waiting = BytesMut::new();
+        }
         self.delivered += count;
         Some(count)
     }
@@ -101,6 +104,7 @@ type End<M> = Counted<Tls<M>>;
 
 /// A client that sends one message and leaves, and a server that takes everything.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are what a model is made of")]
 pub(crate) struct Joined {
     pub(crate) client: End<Client>,
     pub(crate) server: End<Server>,
@@ -115,6 +119,8 @@ pub(crate) struct Joined {
     pub(crate) stored: Vec<Stored>,
     /// Content is thrown away, only its size is kept.
     pub(crate) forgets: bool,
+    /// The client says no QUIT.
+    pub(crate) stays: bool,
     pub(crate) taken: usize,
     pieces: Vec<Bytes>,
     recipients: Vec<String>,
@@ -187,6 +193,7 @@ impl Joined {
             server_closed: false,
             stored: Vec::new(),
             forgets: false,
+            stays: false,
             taken: 0,
             pieces: vec![Bytes::from_static(MESSAGE)],
             recipients: Vec::new(),
@@ -264,7 +271,9 @@ impl Joined {
             }
             Ok(Output::Event(client::Event::Done(_))) => {
                 self.report = self.client.act().inner_mut().take_report();
-                let _ = self.client.act().inner_mut().quit();
+                if !self.stays {
+                    self.client.act().inner_mut().quit().unwrap();
+                }
             }
             Ok(Output::Event(_)) => {}
             Ok(Output::Transmit) => return write(&mut self.client, &mut self.to_server),

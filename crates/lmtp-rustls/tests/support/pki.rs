@@ -33,27 +33,27 @@ impl Pki {
         let names =
             |names: &[&str]| CertificateParams::new(names.iter().map(|&name| name.into()).collect::<Vec<_>>()).unwrap();
 
-        pki.issue("mx", names(&["mx.example.org", "127.0.0.1"]), &ca);
-        pki.issue("nobody", names(&[]), &ca);
-        pki.issue("stranger", names(&["mx.example.org"]), &other);
+        pki.issue("mx", &names(&["mx.example.org", "127.0.0.1"]), &ca);
+        pki.issue("nobody", &names(&[]), &ca);
+        pki.issue("stranger", &names(&["mx.example.org"]), &other);
         let mut expired = names(&["mx.example.org"]);
         (expired.not_before, expired.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 2, 3));
-        pki.issue("expired", expired, &ca);
+        pki.issue("expired", &expired, &ca);
         let mut early = names(&["mx.example.org"]);
         (early.not_before, early.not_after) = (date_time_ymd(2999, 1, 1), date_time_ymd(2999, 2, 3));
-        pki.issue("early", early, &ca);
+        pki.issue("early", &early, &ca);
         let mut own = names(&["mx.example.org"]);
         own.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        pki.issue("own-ca", own, &ca);
+        pki.issue("own-ca", &own, &ca);
 
         let mut ann = names(&["host.example.org"]);
         ann.distinguished_name.push(DnType::CommonName, "Ann Example");
         ann.subject_alt_names.push(SanType::Rfc822Name("ann@example.org".try_into().unwrap()));
         ann.subject_alt_names.push(SanType::URI("urn:ann".try_into().unwrap()));
-        pki.issue("ann", ann, &ca);
+        pki.issue("ann", &ann, &ca);
         let mut odd = names(&[]);
         odd.distinguished_name.push(DnType::CommonName, "ann\0evil");
-        pki.issue("odd", odd, &ca);
+        pki.issue("odd", &odd, &ca);
         pki
     }
 
@@ -66,7 +66,7 @@ impl Pki {
         authority
     }
 
-    fn issue(&self, file: &str, params: CertificateParams, authority: &Authority) {
+    fn issue(&self, file: &str, params: &CertificateParams, authority: &Authority) {
         let key = KeyPair::generate().unwrap();
         self.keep(&format!("{file}.pem"), params.signed_by(&key, authority).unwrap().pem());
         self.keep(&format!("{file}.key"), key.serialize_pem());
