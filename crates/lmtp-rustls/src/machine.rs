@@ -62,7 +62,8 @@ impl<M: Machine> Machine for Tls<M> {
 
     fn handle_eof(&mut self) {
         self.eof = true;
-        if self.channel.is_none() {
+        // Under TLS it is told when it has heard all that came before.
+        if let Stage::Clear(_) = self.stage {
             self.machine.handle_eof();
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use lmtp_proto::{Instant, Machine};
 use rustls::pki_types::CertificateDer;
-use rustls::{CommonState, Connection};
+use rustls::{CommonState, Connection, ProtocolVersion};
 
 use crate::channel::Channel;
 use crate::{CertificateIdentity, Error, Handshake};
@@ -102,10 +102,15 @@ impl<M: Machine> Tls<M> {
 
     /// The version of TLS that was agreed on, such as `TLSv1.3`.
     pub fn protocol_version(&self) -> Option<&'static str> {
-        self.connection()?.protocol_version()?.as_str()
+        match self.connection()?.protocol_version()? {
+            ProtocolVersion::TLSv1_3 => Some("TLSv1.3"),
+            ProtocolVersion::TLSv1_2 => Some("TLSv1.2"),
+            other => other.as_str(),
+        }
     }
 
-    /// The cipher suite that was agreed on, such as `TLS13_AES_256_GCM_SHA384`.
+    /// The cipher suite that was agreed on, as rustls names it:
+    /// `TLS13_AES_256_GCM_SHA384`.
     pub fn cipher_suite(&self) -> Option<&'static str> {
         self.connection()?.negotiated_cipher_suite()?.suite().as_str()
     }

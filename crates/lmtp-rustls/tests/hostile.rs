@@ -78,7 +78,10 @@ fn a_reply_in_the_handshake() {
         }
         let error = client.poll_output(Instant::ORIGIN).unwrap_err();
         assert_eq!(error.tls().unwrap().problem(), TlsProblem::NotTls);
-        assert!(client.inner().capabilities().is_none_or(lmtp_proto::value::Capabilities::start_tls), "only what was said before");
+        assert!(
+            client.inner().capabilities().is_none_or(lmtp_proto::value::Capabilities::start_tls),
+            "only what was said before"
+        );
     }
 }
 
