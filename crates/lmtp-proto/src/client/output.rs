@@ -33,7 +33,9 @@ impl Client {
                 }
                 continue;
             }
-            match self.reader.read(&mut self.input, &self.config.limits, phase) {
+            let long = (phase == Phase::Auth).then(|| self.config.limits.for_challenges());
+            let limits = long.as_ref().unwrap_or(&self.config.limits);
+            match self.reader.read(&mut self.input, limits, phase) {
                 Ok(Some(reply)) => self.hear(&reply),
                 Err(error) => self.fail(error),
                 Ok(None) if self.eof => self.fail(Error::Closed { phase }),
@@ -73,7 +75,9 @@ impl Client {
             return true;
         }
         if self.has_stray_input() && !self.in_flight.is_owed(self.queue.sent()) {
-            self.fail(Error::StrayOctets { phase: self.phase() });
+            // What it is must not depend on how it was cut: it may be a 421.
+            self.glance = Glance::Half;
+            return false;
         } else if self.glance != Glance::Taken {
             self.glance = Glance::Asked;
             return false;
@@ -118,6 +122,9 @@ impl Client {
         let patience = self.config.timeouts.of(phase);
         if self.glance == Glance::Asked {
             return Some(((phase, Unit::Glance), Duration::ZERO));
+        }
+        if self.glance == Glance::Half {
+            return Some(((phase, Unit::Rest), patience.min(LAST_WORDS)));
         }
         if self.write_closed {
             return Some(((phase, Unit::LastWords), patience.min(LAST_WORDS)));
@@ -164,6 +171,7 @@ impl Machine for Client {
         match self.deadline.passed(now) {
             None => {}
             Some((_, Unit::Glance)) => self.glance = Glance::Taken,
+            Some((phase, Unit::Rest)) => self.fail(Error::StrayOctets { phase }),
             Some((phase, Unit::LastWords)) => self.fail(Error::Closed { phase }),
             Some((phase, Unit::Reply(_) | Unit::Block(_))) => self.fail(Error::TimedOut { phase }),
         }

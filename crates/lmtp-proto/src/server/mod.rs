@@ -34,6 +34,7 @@ mod say;
 pub mod table;
 mod transaction;
 mod verdicts;
+mod watch;
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -48,8 +49,10 @@ use self::say::{Canned, Said};
 use self::table::{Action, Input, State, step};
 use self::transaction::Transaction;
 use self::verdicts::Verdicts;
+use self::watch::Watch;
 use crate::auth::Identity;
 use crate::deadline::Deadline;
+use crate::trace::Protocol;
 use crate::value::{LhloName, Reply};
 use crate::{Output, RecipientId, SendQueue, TransactionId};
 
@@ -111,6 +114,8 @@ pub struct Server {
     /// The chunk whose octets are being read.
     chunk: Option<Chunk>,
     next_transaction: TransactionId,
+    /// MAILs heard, for MAILMAX (RFC 9422 section 4.1).
+    mails: usize,
     lines: CommandLines,
     input: BytesMut,
     /// Whether the input has had more room than is kept between messages.
@@ -121,6 +126,8 @@ pub struct Server {
     open: Option<Open>,
     questions: u64,
     deadline: Deadline<Wait>,
+    /// What the client has taken of [`Timeouts::between_messages`](crate::Timeouts).
+    watch: Watch,
     /// Lines read, replies flushed: tell one wait from the next.
     commands: u64,
     flushes: u64,
@@ -147,6 +154,7 @@ impl Server {
             verdicts: Verdicts::default(),
             chunk: None,
             next_transaction: TransactionId::default(),
+            mails: 0,
             lines: CommandLines::default(),
             input: BytesMut::new(),
             has_large_input: false,
@@ -155,6 +163,7 @@ impl Server {
             open: None,
             questions: 0,
             deadline: Deadline::default(),
+            watch: Watch::default(),
             commands: 0,
             flushes: 0,
             errors: 0,
@@ -233,6 +242,16 @@ impl Server {
         self.session.secured
     }
 
+    /// How the message under way comes in: what
+    /// [`Received`](crate::trace::Received) says `with`.
+    pub fn protocol(&self) -> Protocol {
+        Protocol {
+            tls: self.session.secured,
+            auth: self.session.identity.is_some(),
+            utf8: self.transaction.as_ref().is_some_and(|transaction| transaction.utf8),
+        }
+    }
+
     /// What ended the session, if it did not end as it should.
     pub fn error(&self) -> Option<&Error> {
         self.error.as_ref()
@@ -252,6 +271,9 @@ impl Server {
             self.say(&Said::Reply(reply));
         }
         if self.verdicts.all_released() {
+            if self.verdicts.released() > 0 {
+                self.watch.reset();
+            }
             self.take_step(Input::Answered);
             self.forget_transaction(Ending::Answered);
         }
@@ -361,9 +383,10 @@ impl Server {
     /// The wait that an output is part of, and how long it may take.
     fn wait(&self, output: &Output<Event>) -> (Wait, Duration) {
         let timeouts = &self.config.timeouts;
+        let command = timeouts.command.min(self.watch.left_of(timeouts.between_messages));
         match (output, &self.open) {
-            (Output::StartTls, _) => (Wait::Tls, timeouts.command),
-            (Output::Transmit, None) => (Wait::Write(self.flushes), timeouts.command),
+            (Output::StartTls, _) => (Wait::Tls, command),
+            (Output::Transmit, None) => (Wait::Write(self.flushes), command),
             (_, Some(open)) => (Wait::Handler(open.number), timeouts.handler),
             _ if self.state == State::Finals => (Wait::Verdict(self.verdicts.released()), timeouts.verdict),
             _ if self.is_reading_content() => {
@@ -371,7 +394,7 @@ impl Server {
                 let block = self.config.limits.data_rate.saturating_mul(seconds).max(1);
                 (Wait::Block(self.content_read().checked_div(block).unwrap_or_default()), timeouts.body)
             }
-            _ => (Wait::Command(self.commands), timeouts.command),
+            _ => (Wait::Command(self.commands), command),
         }
     }
 }
