@@ -22,15 +22,14 @@ fn protocol(tls: bool, auth: bool, utf8: bool) -> Protocol {
     Protocol { tls, auth, utf8 }
 }
 
-/// R5321-4.4-f, R5321-4.4-g, R9228-4-a.
 #[test]
 fn paths_and_mailboxes() {
+    lmtp_testkit::proves!("R5321-4.4-g", "R9228-4-a");
     assert_eq!(return_path(&"<ann@example.org>".parse().unwrap()), "Return-Path: <ann@example.org>\r\n");
     assert_eq!(return_path(&ReversePath::Null), "Return-Path: <>\r\n");
     assert_eq!(delivered_to(&"\"b ;o\\\"b\"@x".parse().unwrap()), "Delivered-To: \"b ;o\\\"b\"@x\r\n");
 }
 
-/// R3848-1-a to R3848-1-d, R6531-3.7.3-a, R4954-7-a.
 #[test]
 fn every_protocol_has_its_word() {
     let words = ["LMTP", "LMTPA", "LMTPS", "LMTPSA"];
@@ -41,9 +40,9 @@ fn every_protocol_has_its_word() {
     }
 }
 
-/// R5321-4.4-b.
 #[test]
 fn a_field_with_all_its_clauses() {
+    lmtp_testkit::proves!("R5321-4.4-b");
     let (from, by, id) = (name("mx.example.org"), name("mda.example.net"), "4XyZ".parse().unwrap());
     let recipient = "bob@example.net".parse().unwrap();
     let received = Received::new(&from, &by, protocol(true, true, false), date());

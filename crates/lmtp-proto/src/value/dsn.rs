@@ -249,6 +249,30 @@ mod tests {
         assert!(EnvelopeId::new(&"+".repeat(33)).is_ok());
     }
 
+    /// Every octet of ASCII: itself, two digits for it, or no text at all.
+    #[test]
+    fn xtext_octet_by_octet() {
+        lmtp_testkit::proves!("R3461-4-a");
+        for octet in 0..=127_u8 {
+            let text = char::from(octet).to_string();
+            let escaped = alloc::format!("+{octet:02X}");
+            let printable = (32..=126).contains(&octet);
+            let itself = printable && !matches!(octet, b' ' | b'+' | b'=');
+            let written = if itself { &text } else { &escaped };
+            match EnvelopeId::new(&text) {
+                Ok(envid) => assert_eq!((envid.as_xtext(), &*envid.text()), (&**written, &*text)),
+                Err(_) => assert!(!printable, "{octet}"),
+            }
+            assert_eq!(text.parse::<EnvelopeId>().is_ok(), itself, "{octet}");
+            assert_eq!(escaped.parse::<EnvelopeId>().is_ok(), printable, "{octet}");
+            let lower = escaped.to_ascii_lowercase();
+            assert_eq!(lower.parse::<EnvelopeId>().is_ok(), printable && lower == escaped, "{lower}");
+        }
+        for stray in ["+", "a+", "+2", "+2G", "a+2", "++2B"] {
+            assert!(stray.parse::<EnvelopeId>().is_err(), "{stray}");
+        }
+    }
+
     #[test]
     fn original_recipients_of_either_kind() {
         let plain: OriginalRecipient = "rfc822;bob+2Bx@ex.org".parse().unwrap();

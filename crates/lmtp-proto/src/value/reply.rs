@@ -138,6 +138,7 @@ mod tests {
 
     #[test]
     fn shown_safely_on_one_line() {
+        lmtp_testkit::proves!("R5321-4.2-i");
         let reply = Reply::new(550, "5.1.1".parse().ok(), "no \x1b[1m\nsuch user").unwrap();
         assert_eq!(reply.to_string(), "550 5.1.1 no \\x1b[1m / such user");
         assert_eq!(Reply::new(250, None, "").unwrap().to_string(), "250");
