@@ -153,6 +153,7 @@ mod tests {
         let mut queue = queue(&[MAIL, Expected::Chunk, LAST]);
         assert_eq!((queue.first(), queue.last()), (Some(MAIL), Some(LAST)));
         assert_eq!((queue.is_owed(2), queue.answer(2)), (false, None));
+        assert!(!queue.is_empty());
         assert_eq!((queue.is_owed(3), queue.answer(3)), (true, Some(MAIL)));
         assert_eq!((queue.is_owed(5), queue.answer(5)), (false, None));
         assert_eq!((queue.answer(9), queue.answer(9), queue.answer(9)), (Some(Expected::Chunk), Some(LAST), None));
