@@ -169,7 +169,7 @@ mod tests {
         let expected =
             [("delivered", false), ("temporary", true), ("permanent", false), ("uncertain", true), ("unsent", true)];
         assert_eq!(told, expected);
-        assert_eq!(alloc::format!("{:>10}|", Outcome::Unsent), "    unsent|");
+        assert_eq!(alloc::format!("{Unsent:>10}|"), "    unsent|");
         assert_eq!([Origin::Peer, Origin::Local].map(Origin::name), ["peer", "local"]);
     }
 

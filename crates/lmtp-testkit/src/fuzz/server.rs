@@ -41,9 +41,9 @@ fn config(choices: &mut Choices<'_>) -> Config {
     let (offer, limits) = (&mut config.offer, &mut config.limits);
     offer.starttls = choices.yes();
     if choices.yes() {
-        let (dsn, all) = (true, true);
-        (offer.dsn, offer.binary_mime, offer.require_tls, offer.xrcptforward) = (dsn, all, all, all);
-        (offer.ignore_quota, offer.trace, offer.unknown_parameters, offer.auth_in_clear) = (all, all, all, all);
+        offer.binary_mime = true;
+        (offer.dsn, offer.require_tls, offer.xrcptforward, offer.ignore_quota) = (true, true, true, true);
+        (offer.trace, offer.unknown_parameters, offer.auth_in_clear) = (true, true, true);
         (offer.deliver_by, offer.priority) = (Some(60), Some("MIXER".into()));
         offer.auth = ["PLAIN", "LOGIN"].map(|name| name.parse().expect("a mechanism")).into();
         offer.xclient = ["ADDR", "NAME"].map(|name| name.parse().expect("an attribute")).into();

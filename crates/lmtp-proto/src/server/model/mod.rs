@@ -64,14 +64,14 @@ fn settings() -> Vec<Setting> {
 }
 
 fn config(setting: Setting) -> Config {
-    let mut config = Config::default();
-    config.require = match setting {
+    let require = match setting {
         Setting { needs_tls: true, .. } => Require::Tls,
         Setting { needs_auth: true, .. } => Require::Auth,
         _ => Require::Nothing,
     };
+    let mut config = Config { require, secured: setting.secured, ..Config::default() };
     (config.offer.chunking, config.offer.binary_mime) = (setting.chunking, setting.chunking);
-    (config.offer.starttls, config.secured) = (true, setting.secured);
+    config.offer.starttls = true;
     if setting.trusting {
         config.offer.auth = ["LOGIN".parse().unwrap()].into();
         config.offer.auth_in_clear = true;

@@ -3,10 +3,12 @@
 //! machine but the numbers of the codes.
 
 mod commands;
+mod text;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use self::text::{first_fault, is_base64, unstuffed};
 use super::words::{Act, Mail, Word};
 
 /// Octets of a message.
@@ -19,6 +21,7 @@ pub(super) const RECIPIENTS: usize = 3;
 pub(super) const ERRORS: usize = 10;
 
 /// How the server is set up.
+#[allow(clippy::struct_excessive_bools, reason = "flags are what a model is made of")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Setting {
     pub(super) needs_tls: bool,
@@ -121,6 +124,7 @@ struct Transaction {
 }
 
 /// The reference: where a session stands, and what came of the last act.
+#[allow(clippy::struct_excessive_bools, reason = "flags are what a model is made of")]
 #[derive(Debug, Clone)]
 pub(super) struct Reference {
     pub(super) setting: Setting,
@@ -137,7 +141,6 @@ pub(super) struct Reference {
     pub(super) held: bool,
     /// Acts so far: each answer of the application is told by them.
     acts: usize,
-    greeted: bool,
     pub(super) turned_away: bool,
     pub(super) lhlo: bool,
     pub(super) secured: bool,
@@ -165,7 +168,6 @@ impl Reference {
             question: Some(Question::Connect),
             held: true,
             acts: 0,
-            greeted: false,
             turned_away: false,
             lhlo: false,
             secured: setting.secured,
@@ -252,7 +254,7 @@ impl Reference {
             Act::ShutDown => self.shutting_down = true,
             Act::TimeOut if self.over.is_some() => {}
             Act::TimeOut if self.question.is_some() || self.is_answering() => {
-                self.give_up("refuses: the application failed")
+                self.give_up("refuses: the application failed");
             }
             Act::TimeOut => {
                 self.say(421);
@@ -436,43 +438,4 @@ impl Reference {
     fn ask_again(&mut self, question: Question) {
         (self.question, self.held) = (Some(question), true);
     }
-}
-
-/// The content of what follows DATA, as far as it is there; whether it is whole;
-/// how much of it is more than a beginning of what could be the end.
-fn unstuffed(raw: &[u8]) -> (Vec<u8>, bool, usize) {
-    let end = (0..raw.len()).find(|&at| raw[at..].starts_with(b".\r\n") && (at == 0 || raw[..at].ends_with(b"\r\n")));
-    let mut read = end.unwrap_or(raw.len());
-    if end.is_none() {
-        let begins_line = |at: usize| at == 0 || raw[..at].ends_with(b"\r\n");
-        let held = [&b".\r"[..], b".", b"\r"]
-            .into_iter()
-            .find(|held| raw.ends_with(held) && (held[0] != b'.' || begins_line(raw.len() - held.len())));
-        read -= held.map_or(0, <[u8]>::len);
-    }
-    let mut content = Vec::new();
-    for at in 0..read {
-        let doubled = raw[at] == b'.' && (at == 0 || raw[..at].ends_with(b"\r\n"));
-        if !doubled {
-            content.push(raw[at]);
-        }
-    }
-    (content, end.is_some(), end.map_or(read, |end| end + 3))
-}
-
-/// Where a lone CR or LF or a NUL stands. A CR at the end may still be followed by
-/// its LF.
-fn first_fault(octets: &[u8]) -> Option<usize> {
-    (0..octets.len()).find(|&at| match octets[at] {
-        0 => true,
-        b'\n' => at == 0 || octets[at - 1] != b'\r',
-        b'\r' => octets.get(at + 1).is_some_and(|&next| next != b'\n'),
-        _ => false,
-    })
-}
-
-/// Of the lines that are said.
-fn is_base64(line: &[u8]) -> bool {
-    let digits = line.strip_suffix(b"==").unwrap_or(line);
-    line.len() % 4 == 0 && digits.iter().all(|octet| octet.is_ascii_alphanumeric())
 }

@@ -1,6 +1,6 @@
 //! The commands of the reference, and the answers to its questions.
 
-use super::first_fault;
+use super::text::first_fault;
 use super::{Content, Fault, Heard, Mail, Over, Question, RECIPIENTS, Reference, SIZE, Said, Transaction, Word};
 
 impl Reference {
@@ -209,7 +209,7 @@ impl Reference {
         let yes = said.code < 400;
         match question {
             Question::Connect => {
-                (self.greeted, self.turned_away) = (yes, !yes);
+                self.turned_away = !yes;
                 self.said.push(if yes { Said { code: 220, ..said } } else { said });
             }
             Question::Lhlo if yes => {
