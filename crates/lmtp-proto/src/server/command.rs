@@ -53,13 +53,13 @@ impl Server {
         }
     }
 
-    /// Takes note of a line that was dropped, whether it was to be a command or a
-    /// response in an AUTH exchange.
-    pub(super) fn hear_bad_line(&mut self, command: Canned, response: Canned) {
+    /// Takes note of a line that was dropped, whether it was to be a command, a
+    /// BDAT perhaps, or a response in an AUTH exchange.
+    pub(super) fn hear_bad_line(&mut self, bdat: bool, command: Canned, response: Canned) {
         self.note(|| Line::Command("<a line that was dropped>".into()));
         if self.state == State::Authenticating {
             self.refuse_response(response);
-        } else if self.lines.dropped_bdat() {
+        } else if bdat {
             self.lose_chunk();
         } else {
             self.refuse(command);

@@ -28,6 +28,8 @@ mod error;
 mod event;
 mod lines;
 mod machine;
+#[cfg(test)]
+mod model;
 mod params;
 mod question;
 mod say;
@@ -308,6 +310,8 @@ impl Server {
                 State::Securing if !self.input.is_empty() => self.end(Some(Error::ClearOctets)),
                 State::Securing => return Ok(if flushed { Output::StartTls } else { Output::Transmit }),
                 _ if self.queue.len() < QUEUE && self.advance() => {}
+                // What came of the last step is told before anything is waited for.
+                _ if !self.events.is_empty() => {}
                 _ if !flushed => return Ok(Output::Transmit),
                 _ if self.is_waiting_for_application() => {
                     let full = self.eof || self.input.len() >= self.config.limits.backlog;
@@ -349,8 +353,8 @@ impl Server {
                 self.commands = self.commands.saturating_add(1);
                 self.hear(length);
             }
-            Found::TooLong => self.hear_bad_line(Canned::LINE_TOO_LONG, Canned::RESPONSE_TOO_LONG),
-            Found::BareOctet => self.hear_bad_line(Canned::BARE_OCTET, Canned::BARE_OCTET),
+            Found::TooLong { bdat } => self.hear_bad_line(bdat, Canned::LINE_TOO_LONG, Canned::RESPONSE_TOO_LONG),
+            Found::BareOctet { bdat } => self.hear_bad_line(bdat, Canned::BARE_OCTET, Canned::BARE_OCTET),
         }
         true
     }

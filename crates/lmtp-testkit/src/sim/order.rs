@@ -73,8 +73,9 @@ impl Order {
                 assert!(self.accepted > 0, "354 for nobody");
                 self.finals = self.accepted;
             }
-            // 503 is for want of a transaction or of recipients.
-            Some("DATA") => self.forget(code != 503),
+            // 501 is for a DATA that is none, 503 for want of a transaction or of
+            // recipients, 530 for want of TLS or AUTH: nothing has changed.
+            Some("DATA") => self.forget(!matches!(code, 501 | 503 | 530)),
             // What is not offered, or not yet, is one reply and changes nothing.
             Some("LAST") if !matches!(code, 502 | 530) && self.accepted > 0 => {
                 self.finals = self.accepted - 1;
