@@ -41,7 +41,6 @@ impl CommandLines {
         if self.searched == 0
             && let Some(length) = plain_line(buffer, limit)
         {
-            self.bdat = is_bdat(buffer);
             return Found::Line(length);
         }
         let unread = buffer.get(self.searched..).unwrap_or_default();

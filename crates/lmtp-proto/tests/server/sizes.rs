@@ -251,7 +251,7 @@ fn a_session_with_messages_goes_on() {
     let pass = |driven: &mut Driven, count| {
         driven.now = driven.now.saturating_add(Duration::from_secs(count));
         driven.server.handle_timeout(driven.now);
-        driven.run().expect("the session goes on");
+        _ = driven.run().expect("the session goes on");
     };
     for _ in 0..20 {
         for _ in 0..5 {
