@@ -82,7 +82,7 @@ impl Order {
                 self.forget(self.finals == 0);
             }
             Some("LHLO" | "RSET" | "XCLIENT" | "STARTTLS") => self.forget(yes),
-            Some("QUIT") => self.closed = true,
+            Some("QUIT") => self.closed = yes,
             _ => {}
         }
     }
