@@ -90,7 +90,12 @@ impl<F: Fs> Delivery<F> {
         let mut placed = Vec::new();
         for draft in &mut drafts {
             if self.settle_file(draft) {
-                placed.extend(draft.place(fs, &store.names, &self.lines).into_iter().map(|done| (done, draft.sizes(&self.lines).0)));
+                placed.extend(
+                    draft
+                        .place(fs, &store.names, &self.lines)
+                        .into_iter()
+                        .map(|done| (done, draft.sizes(&self.lines).0)),
+                );
                 self.settle_heirs(draft);
             }
         }

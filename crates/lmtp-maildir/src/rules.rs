@@ -144,9 +144,7 @@ fn parts(recipient: &ForwardPath) -> (String, Option<String>) {
     match recipient {
         ForwardPath::Postmaster => ("postmaster".to_owned(), None),
         ForwardPath::Local(local) => (local.unquoted().into_owned(), None),
-        ForwardPath::Mailbox(mailbox) => {
-            (mailbox.unquoted_local_part().into_owned(), Some(folded(mailbox.domain())))
-        }
+        ForwardPath::Mailbox(mailbox) => (mailbox.unquoted_local_part().into_owned(), Some(folded(mailbox.domain()))),
     }
 }
 
@@ -180,18 +178,21 @@ mod tests {
     #[test]
     fn a_template_alone() {
         let rules = Rules::default();
-        check(&rules, &[
-            ("Bob@Example.ORG", "example.org/bob"),
-            ("\"b\\ob\"@example.org", "example.org/bob"),
-            ("bob+x@example.org", "example.org/bob+x"),
-            ("\"../../etc\"@x", ""),
-            ("\"a/b\"@x", ""),
-            ("\".\"@x", ""),
-            ("\".hidden\"@x", ""),
-            ("\"\"@x", ""),
-            ("postmaster", ""),
-            ("bob", ""),
-        ]);
+        check(
+            &rules,
+            &[
+                ("Bob@Example.ORG", "example.org/bob"),
+                ("\"b\\ob\"@example.org", "example.org/bob"),
+                ("bob+x@example.org", "example.org/bob+x"),
+                ("\"../../etc\"@x", ""),
+                ("\"a/b\"@x", ""),
+                ("\".\"@x", ""),
+                ("\".hidden\"@x", ""),
+                ("\"\"@x", ""),
+                ("postmaster", ""),
+                ("bob", ""),
+            ],
+        );
         let rules = Rules { case_sensitive: true, template: "{user}".parse().ok(), ..rules };
         check(&rules, &[("Bob@x", "Bob"), ("bob", "bob"), ("postmaster", "postmaster")]);
         check(&Rules { template: None, ..rules }, &[("bob@x", "")]);
@@ -213,16 +214,19 @@ mod tests {
             folders: Folders::Existing,
             ..Rules::default()
         };
-        check(&rules, &[
-            ("info@x", "tables/bob"),
-            ("info+a@x", "tables/bob/.a"),
-            ("bob@z", "y/bob"),
-            ("bob+mail@x", "b+m/.mail"),
-            ("ops@x", "o"),
-            ("ops", "o"),
-            ("sales+eu@x", "x/eve/.eu"),
-            ("sales+us@x", "x/sales/.us"),
-        ]);
+        check(
+            &rules,
+            &[
+                ("info@x", "tables/bob"),
+                ("info+a@x", "tables/bob/.a"),
+                ("bob@z", "y/bob"),
+                ("bob+mail@x", "b+m/.mail"),
+                ("ops@x", "o"),
+                ("ops", "o"),
+                ("sales+eu@x", "x/eve/.eu"),
+                ("sales+us@x", "x/sales/.us"),
+            ],
+        );
         assert_eq!(place(&rules, "self@x"), Err(NoPlace::Circle));
     }
 
@@ -249,17 +253,20 @@ mod tests {
         let mut rules = Rules { delimiter: Some('-'), ..Rules::default() };
         check(&rules, &[("bob-lists@x", "x/bob"), ("-a@x", "x/-a")]);
         rules.folders = Folders::Create;
-        check(&rules, &[
-            ("Bob-Lists-Rust@x", "x/bob/.Lists-Rust"),
-            ("bob-lists.rust@x", "x/bob/.lists.rust"),
-            ("bob-@x", "x/bob"),
-            ("bob-inbox@x", "x/bob"),
-            ("bob-INBOX.x@x", "x/bob"),
-            ("\"bob-../../up\"@x", "x/bob"),
-            ("\"bob-.\"@x", "x/bob"),
-            ("\"bob-a..b\"@x", "x/bob"),
-            ("\"bob-a/b\"@x", "x/bob"),
-            ("bob-l\u{ef}sts@x", "x/bob"),
-        ]);
+        check(
+            &rules,
+            &[
+                ("Bob-Lists-Rust@x", "x/bob/.Lists-Rust"),
+                ("bob-lists.rust@x", "x/bob/.lists.rust"),
+                ("bob-@x", "x/bob"),
+                ("bob-inbox@x", "x/bob"),
+                ("bob-INBOX.x@x", "x/bob"),
+                ("\"bob-../../up\"@x", "x/bob"),
+                ("\"bob-.\"@x", "x/bob"),
+                ("\"bob-a..b\"@x", "x/bob"),
+                ("\"bob-a/b\"@x", "x/bob"),
+                ("bob-l\u{ef}sts@x", "x/bob"),
+            ],
+        );
     }
 }
