@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use lmtp_maildir::fs::{Entry, Fs, Identity};
@@ -63,8 +63,14 @@ impl Slow {
         self.shared.opened.notify_all();
     }
 
+    /// Whoever waits in vain lets the others go, so that the test fails and does not hang.
     fn wait_for(&self, what: &AtomicUsize, count: usize) {
+        let begin = Instant::now();
         while what.load(Ordering::SeqCst) < count {
+            if begin.elapsed() > Duration::from_secs(20) {
+                self.open(usize::MAX, None);
+                panic!("waited in vain");
+            }
             thread::sleep(Duration::from_millis(1));
         }
     }
