@@ -92,7 +92,9 @@ mod tests {
 
     fn on_disk(ends: LineEnds, pieces: &[&[u8]]) -> (Vec<u8>, u64, u64) {
         let (mut lines, mut out) = (Lines::new(ends), Vec::new());
-        pieces.iter().for_each(|piece| lines.push(piece, &mut out));
+        for piece in pieces {
+            lines.push(piece, &mut out);
+        }
         lines.finish(&mut out);
         (out, lines.disk(), lines.wire())
     }
@@ -128,7 +130,7 @@ mod tests {
         /// Invariant 28: where lines end in CRLF and nowhere else, nothing is lost.
         #[test]
         fn what_is_on_disk_tells_the_wire(lines in prop::collection::vec("[a.\0é]{0,5}", 0..5)) {
-            let octets = lines.iter().map(|line| format!("{line}\r\n")).collect::<String>();
+            let octets = lines.iter().flat_map(|line| [line, "\r\n"]).collect::<String>();
             let (disk, _, wire) = on_disk(LineEnds::Lf, &[octets.as_bytes()]);
             prop_assert_eq!(String::from_utf8(disk).unwrap().replace('\n', "\r\n"), &octets[..]);
             prop_assert_eq!(wire, octets.len() as u64);

@@ -72,7 +72,7 @@ fn encoded(host: &str) -> String {
     for octet in host.bytes() {
         match octet {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => encoded.push(char::from(octet)),
-            _ => encoded.push_str(&format!("\\{octet:03o}")),
+            _ => encoded.extend(format!("\\{octet:03o}").chars()),
         }
         if encoded.len() >= 64 {
             break;

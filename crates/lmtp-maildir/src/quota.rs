@@ -130,10 +130,12 @@ fn count<F: Fs>(fs: &F, home: &F::Dir) -> io::Result<Usage> {
     let mut usage = Usage::default();
     count_folder(fs, home, &mut usage)?;
     for entry in fs.list(home)? {
-        if entry.is_dir && entry.name.starts_with('.') && entry.name != ".Trash" {
-            if let Some(folder) = existing(fs.open_dir(home, &entry.name))? {
-                count_folder(fs, &folder, &mut usage)?;
-            }
+        if entry.is_dir
+            && entry.name.starts_with('.')
+            && entry.name != ".Trash"
+            && let Some(folder) = existing(fs.open_dir(home, &entry.name))?
+        {
+            count_folder(fs, &folder, &mut usage)?;
         }
     }
     Ok(usage)

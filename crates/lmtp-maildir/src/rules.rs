@@ -238,7 +238,9 @@ mod tests {
         for target in ["bob@x", "postmaster@x"] {
             let rules = Rules { postmaster: target.parse().ok(), ..Rules::default() };
             let expected = format!("x/{}", target.split_once('@').unwrap().0);
-            all.iter().for_each(|address| check(&rules, &[(address, &expected)]));
+            for address in all {
+                check(&rules, &[(address, &expected)]);
+            }
         }
         let rules = Rules {
             postmaster: "bob@x".parse().ok(),

@@ -139,7 +139,7 @@ proptest! {
         content in prop::collection::vec(any::<u8>(), 0..300), cut in 1_usize..300, memory in 0_usize..400,
         lines in prop::collection::vec("[ -~é]{0,20}", 0..9),
     ) {
-        let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+        let lines: String = lines.iter().flat_map(|line| [line, "\r\n"]).collect();
         for (ends, content) in [(LineEnds::Crlf, &content[..]), (LineEnds::Lf, lines.as_bytes())] {
             let root = root(&["x/bob"]);
             let store = store(&root, |config| (config.line_ends, config.memory) = (ends, memory));

@@ -61,8 +61,7 @@ fn store(scenario: &Scenario, at: usize, fault: Fault) -> (Sim, Faulty<Sim>, Sto
 fn calls(scenario: &Scenario) -> usize {
     let (_, faulty, store) = store(scenario, usize::MAX, Fault::Once(0));
     assert!(run(&store, scenario.recipients).iter().all(Verdict::is_stored));
-    let count = faulty.calls().count;
-    count
+    faulty.calls().count
 }
 
 /// What is in `new` is what was answered with success, whole.

@@ -25,7 +25,7 @@ pub(crate) fn origin() -> Origin {
 pub(crate) fn config(set: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::default();
     config.name = "mda.example.org".parse().unwrap();
-    config.host = "mda".to_owned();
+    "mda".clone_into(&mut config.host);
     set(&mut config);
     config
 }

@@ -67,7 +67,7 @@ impl Slow {
     fn wait_for(&self, what: &AtomicUsize, count: usize) {
         let begin = Instant::now();
         while what.load(Ordering::SeqCst) < count {
-            if begin.elapsed() > Duration::from_secs(20) {
+            if begin.elapsed() > Duration::from_secs(5) {
                 self.open(usize::MAX, None);
                 panic!("waited in vain");
             }
