@@ -51,17 +51,25 @@ fn main() {
     cases.push(case("ten recipients, a copy each", 1, 10, 10, grouped));
     cases.push(case("ten recipients, linked", 1, 10, 10, linked));
     println!("{SIZE} octets a message, {seconds} s a row\n");
-    println!("{:<32} {:>8} {:>12} {:>14}", "", "sessions", "messages/s", "mean ms");
-    for case in cases {
-        let rate = run(&case, Duration::from_secs_f64(seconds));
+    println!("{:<32} {:>8} {:>12} {:>10} {:>10}", "", "sessions", "messages/s", "mean ms", "CPU us");
+    let wanted = env::args().nth(1).filter(|name| !name.starts_with('-')).unwrap_or_default();
+    for case in cases.into_iter().filter(|case| case.name.contains(&wanted)) {
+        let (rate, cpu) = run(&case, Duration::from_secs_f64(seconds));
         #[expect(clippy::cast_precision_loss, reason = "few threads")]
         let mean = case.threads as f64 * 1000.0 / rate;
-        println!("{:<32} {:>8} {rate:>12.0} {mean:>14.2}", case.name, case.threads);
+        println!("{:<32} {:>8} {rate:>12.0} {mean:>10.2} {cpu:>10.0}", case.name, case.threads);
     }
 }
 
-/// Messages a second, each for all of its recipients.
-fn run(case: &Case, time: Duration) -> f64 {
+/// What this process has had of the processors, where the system tells it: hundredths of a second.
+fn cpu_ticks() -> u64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum()
+}
+
+/// Messages a second, each for all of its recipients, and the microseconds of a processor that each takes.
+fn run(case: &Case, time: Duration) -> (f64, f64) {
     let root = tempfile::tempdir().expect("a directory");
     for mailbox in 0..case.mailboxes {
         for folder in ["cur", "new", "tmp"] {
@@ -82,6 +90,7 @@ fn run(case: &Case, time: Duration) -> f64 {
     let message = format!("Subject: hi\r\n\r\n{}", "Some text in a line of a letter.\r\n".repeat(SIZE / 34));
     let (over, delivered) = (AtomicBool::new(false), AtomicU64::new(0));
     let start = Barrier::new(case.threads + 1);
+    let ticks = cpu_ticks();
     let elapsed = thread::scope(|scope| {
         for thread in 0..case.threads {
             let (store, origin, message, over, delivered, start) =
@@ -109,12 +118,13 @@ fn run(case: &Case, time: Duration) -> f64 {
         begin
     })
     .elapsed();
+    let ticks = cpu_ticks() - ticks;
     let delivered = delivered.load(Ordering::Relaxed);
     let stored: usize = (0..case.mailboxes)
         .map(|mailbox| fs::read_dir(root.path().join(format!("x/u{mailbox}/new"))).expect("a mailbox").count())
         .sum();
     assert_eq!(stored as u64, delivered * case.recipients as u64, "each is there once");
-    #[expect(clippy::cast_precision_loss, reason = "less than 2^52 messages")]
-    let rate = delivered as f64 / elapsed.as_secs_f64();
-    rate
+    #[expect(clippy::cast_precision_loss, reason = "less than 2^52 messages and ticks")]
+    let (delivered, ticks) = (delivered as f64, ticks as f64);
+    (delivered / elapsed.as_secs_f64(), ticks * 10_000.0 / delivered)
 }
