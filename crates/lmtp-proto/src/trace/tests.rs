@@ -31,6 +31,18 @@ fn paths_and_mailboxes() {
 }
 
 #[test]
+fn the_original_recipient() {
+    let told = |text: &str, utf8| original_to(&text.parse().unwrap(), utf8);
+    let field = |address| Some(std::format!("X-Original-To: {address}\r\n"));
+    assert_eq!(told("rfc822;bob+2Bx@example.org", false), field("bob+x@example.org"));
+    assert_eq!(told("RFC822;b", true), field("b"));
+    assert_eq!(told("utf-8;j\u{f6}rg@x", true), field("j\u{f6}rg@x"));
+    for (text, utf8) in [("utf-8;j\u{f6}rg@x", false), ("utf-8;j\\x{F6}rg@x", false), ("x400;bob", true)] {
+        assert_eq!(told(text, utf8), None, "{text}");
+    }
+}
+
+#[test]
 fn every_protocol_has_its_word() {
     let words = ["LMTP", "LMTPA", "LMTPS", "LMTPSA"];
     for (number, word) in words.into_iter().enumerate() {
@@ -151,6 +163,11 @@ proptest! {
     #[test]
     fn nothing_can_be_injected(text in "\\PC{0,20}[\r\n\\x00]?[a-z:@<>]{0,20}") {
         let mut fields = Vec::new();
+        let encoded = text.bytes().fold(String::new(), |encoded, octet| encoded + &std::format!("+{octet:02X}"));
+        for (kind, text) in [("rfc822", &text), ("rfc822", &encoded), ("utf-8", &text)] {
+            let original = std::format!("{kind};{text}").parse().ok();
+            fields.extend(original.and_then(|original| original_to(&original, true)));
+        }
         fields.extend(text.parse().map(|path| return_path(&path)));
         fields.extend(text.parse().map(|mailbox| delivered_to(&mailbox)));
         for field in fields {
