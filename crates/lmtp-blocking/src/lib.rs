@@ -6,19 +6,17 @@ mod builder;
 mod client;
 mod connect;
 mod drive;
-mod error;
 mod handle;
 
 pub use body::Body;
 pub use builder::Builder;
 pub use client::{Client, send};
-pub use error::Error;
 pub use handle::Handle;
 
 pub use lmtp_proto::{
     self as proto, ContentClass, ContentError, ContentProblem, Endpoint, Envelope, Fault, FaultKind, ForwardPath,
     Limits, LineEndings, Misuse, NotDelivered, Origin, Outcome, Phase, RecipientReport, Reply, Report, ReversePath,
-    Timeouts,
+    SendError as Error, Timeouts,
     client::{EightBit, Line, Pipelining},
     value::{Capabilities, LhloName},
 };

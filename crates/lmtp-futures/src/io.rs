@@ -1,5 +1,6 @@
 //! The loop over any stream of `futures-io`.
 
+use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,33 +12,42 @@ use lmtp_proto::{Instant, Machine, Output};
 
 use crate::{Timer, Transport};
 
-/// A stream of `futures-io` with a timer, as a [`Transport`].
-#[derive(Debug)]
-pub struct Io<S, T> {
-    stream: S,
+/// A stream of `futures-io`, whichever, with a clock: a [`Transport`].
+pub struct Io<T> {
+    stream: Box<dyn Stream>,
     timer: T,
     /// The origin of the machine's time.
     origin: time::Instant,
     lost: Option<io::Error>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin, T: Timer> Io<S, T> {
-    /// A stream that is connected, and a timer for its deadlines.
-    pub fn new(stream: S, timer: T) -> Self {
-        Self { stream, timer, origin: time::Instant::now(), lost: None }
-    }
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
+impl<T: Timer, S: AsyncRead + AsyncWrite + Send + Unpin + 'static> From<S> for Io<T> {
+    fn from(stream: S) -> Self {
+        let timer = T::new();
+        Self { stream: Box::new(stream), origin: timer.now(), timer, lost: None }
+    }
+}
+
+impl<T: Timer> Io<T> {
     fn poll_write(&mut self, context: &mut Context<'_>, machine: &mut impl Machine) -> Poll<()> {
         let queue = machine.transmit();
+        let stream = Pin::new(&mut self.stream);
         let mut slices = [IoSlice::new(&[]); 16];
-        let count = queue.chunks_vectored(&mut slices);
-        let error = match ready!(Pin::new(&mut self.stream).poll_write_vectored(context, &slices[..count])) {
-            Ok(0) => ErrorKind::WriteZero.into(),
-            Ok(written) => return Poll::Ready(queue.advance(written)),
-            Err(error) => error,
+        let done = match queue.chunks_vectored(&mut slices) {
+            1 => stream.poll_write(context, queue.chunk()),
+            count => stream.poll_write_vectored(context, &slices[..count]),
         };
-        self.lost.get_or_insert(error);
-        Poll::Ready(machine.handle_write_closed())
+        match ready!(done) {
+            Ok(written @ 1..) => queue.advance(written),
+            result => {
+                self.lost.get_or_insert(result.err().unwrap_or(ErrorKind::WriteZero.into()));
+                machine.handle_write_closed();
+            }
+        }
+        Poll::Ready(())
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>, machine: &mut impl Machine) -> Poll<()> {
@@ -58,18 +68,22 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin, T: Timer> Io<S, T> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin, T: Timer> Transport for Io<S, T> {
+impl<T: Timer> Transport for Io<T> {
     fn poll_next<M: Machine>(
         &mut self,
         context: &mut Context<'_>,
         machine: &mut M,
     ) -> Poll<Result<Option<M::Event>, M::Error>> {
+        let mut now = self.now();
         loop {
-            let done = match machine.poll_output(self.now())? {
+            let done = match machine.poll_output(now)? {
                 Output::Event(event) => return Poll::Ready(Ok(Some(event))),
                 Output::Closed => return Poll::Ready(Ok(None)),
                 // A machine without TLS never says so.
-                Output::StartTls => Poll::Ready(machine.handle_eof()),
+                Output::StartTls => {
+                    machine.handle_eof();
+                    continue;
+                }
                 Output::Transmit => self.poll_write(context, machine),
                 Output::Receive => self.poll_read(context, machine),
                 Output::Wait => Poll::Pending,
@@ -77,7 +91,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin, T: Timer> Transport for Io<S, T> 
             if done.is_pending() {
                 let Some(deadline) = machine.poll_timeout() else { return Poll::Pending };
                 ready!(self.poll_sleep(context, deadline));
-                machine.handle_timeout(self.now());
+                now = self.now();
+                machine.handle_timeout(now);
             }
         }
     }
@@ -91,7 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin, T: Timer> Transport for Io<S, T> 
     }
 
     fn now(&self) -> Instant {
-        Instant::after_origin(self.origin.elapsed())
+        Instant::after_origin(self.timer.now().saturating_duration_since(self.origin))
     }
 
     fn lost(&self) -> Option<&io::Error> {
@@ -100,5 +115,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin, T: Timer> Transport for Io<S, T> 
 
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_close(context)
+    }
+}
+
+impl<T> fmt::Debug for Io<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Io").field("lost", &self.lost).finish_non_exhaustive()
     }
 }

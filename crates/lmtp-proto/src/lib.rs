@@ -32,6 +32,7 @@ mod proof;
 pub mod proxy;
 mod queue;
 mod report;
+mod send_error;
 pub mod server;
 mod text;
 mod time;
@@ -55,6 +56,7 @@ pub use queue::SendQueue;
 pub use report::{
     Fault, FaultKind, NotDelivered, Origin, Outcome, Phase, RecipientId, RecipientReport, Report, TransactionId,
 };
+pub use send_error::SendError;
 pub use text::Escaped;
 pub use time::Instant;
 pub use timeouts::Timeouts;

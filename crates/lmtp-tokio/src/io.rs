@@ -1,43 +1,54 @@
 //! The loop over any stream of tokio.
 
+use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
+use std::time;
 
 use bytes::Buf;
-use lmtp_futures::Transport;
+use lmtp_futures::{Timer as _, Transport};
 use lmtp_proto::{Instant, Machine, Output};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::time::{self, Sleep};
 
-/// A stream of tokio with its clock, as a [`Transport`].
-#[derive(Debug)]
-pub struct Io<S> {
-    stream: S,
-    /// Set for a deadline; one that has moved on since is looked at when it fires.
-    sleep: Option<Pin<Box<Sleep>>>,
+use crate::timer::Timer;
+
+/// A stream of tokio, whichever, with its clock: a [`Transport`].
+pub struct Io {
+    stream: Box<dyn Stream>,
+    timer: Timer,
     /// The origin of the machine's time.
     origin: time::Instant,
     lost: Option<io::Error>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Io<S> {
-    /// A stream that is connected.
-    pub fn new(stream: S) -> Self {
-        Self { stream, sleep: None, origin: time::Instant::now(), lost: None }
-    }
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> From<S> for Io {
+    fn from(stream: S) -> Self {
+        let timer = Timer::new();
+        Self { stream: Box::new(stream), origin: timer.now(), timer, lost: None }
+    }
+}
+
+impl Io {
     fn poll_write(&mut self, context: &mut Context<'_>, machine: &mut impl Machine) -> Poll<()> {
         let queue = machine.transmit();
+        let stream = Pin::new(&mut self.stream);
         let mut slices = [IoSlice::new(&[]); 16];
-        let count = queue.chunks_vectored(&mut slices);
-        let error = match ready!(Pin::new(&mut self.stream).poll_write_vectored(context, &slices[..count])) {
-            Ok(0) => ErrorKind::WriteZero.into(),
-            Ok(written) => return Poll::Ready(queue.advance(written)),
-            Err(error) => error,
+        let done = match queue.chunks_vectored(&mut slices) {
+            1 => stream.poll_write(context, queue.chunk()),
+            count => stream.poll_write_vectored(context, &slices[..count]),
         };
-        self.lost.get_or_insert(error);
-        Poll::Ready(machine.handle_write_closed())
+        match ready!(done) {
+            Ok(written @ 1..) => queue.advance(written),
+            result => {
+                self.lost.get_or_insert(result.err().unwrap_or(ErrorKind::WriteZero.into()));
+                machine.handle_write_closed();
+            }
+        }
+        Poll::Ready(())
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>, machine: &mut impl Machine) -> Poll<()> {
@@ -54,18 +65,22 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Io<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Transport for Io<S> {
+impl Transport for Io {
     fn poll_next<M: Machine>(
         &mut self,
         context: &mut Context<'_>,
         machine: &mut M,
     ) -> Poll<Result<Option<M::Event>, M::Error>> {
+        let mut now = self.now();
         loop {
-            let done = match machine.poll_output(self.now())? {
+            let done = match machine.poll_output(now)? {
                 Output::Event(event) => return Poll::Ready(Ok(Some(event))),
                 Output::Closed => return Poll::Ready(Ok(None)),
                 // A machine without TLS never says so.
-                Output::StartTls => Poll::Ready(machine.handle_eof()),
+                Output::StartTls => {
+                    machine.handle_eof();
+                    continue;
+                }
                 Output::Transmit => self.poll_write(context, machine),
                 Output::Receive => self.poll_read(context, machine),
                 Output::Wait => Poll::Pending,
@@ -73,29 +88,22 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Transport for Io<S> {
             if done.is_pending() {
                 let Some(deadline) = machine.poll_timeout() else { return Poll::Pending };
                 ready!(self.poll_sleep(context, deadline));
-                machine.handle_timeout(self.now());
+                now = self.now();
+                machine.handle_timeout(now);
             }
         }
     }
 
     fn poll_sleep(&mut self, context: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         // A moment that no clock can show never comes.
-        let Some(moment) = self.origin.checked_add(deadline.since_origin()) else { return Poll::Pending };
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(time::sleep_until(moment)));
-        loop {
-            if moment < sleep.deadline() {
-                sleep.as_mut().reset(moment);
-            }
-            ready!(sleep.as_mut().poll(context));
-            if moment <= sleep.deadline() {
-                return Poll::Ready(());
-            }
-            sleep.as_mut().reset(moment);
+        match self.origin.checked_add(deadline.since_origin()) {
+            Some(moment) => self.timer.poll_until(context, moment),
+            None => Poll::Pending,
         }
     }
 
     fn now(&self) -> Instant {
-        Instant::after_origin(self.origin.elapsed())
+        Instant::after_origin(self.timer.now().saturating_duration_since(self.origin))
     }
 
     fn lost(&self) -> Option<&io::Error> {
@@ -104,5 +112,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Transport for Io<S> {
 
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+impl fmt::Debug for Io {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Io").field("lost", &self.lost).finish_non_exhaustive()
     }
 }

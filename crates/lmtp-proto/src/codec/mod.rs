@@ -32,6 +32,7 @@ pub(crate) mod reply;
 pub(crate) mod xtext;
 
 pub use command::{Leniency, parse_command, parse_command_with};
+pub(crate) use encode::Codes;
 pub use encode::{encode_command, encode_reply};
 pub use reply::ReplyReader;
 

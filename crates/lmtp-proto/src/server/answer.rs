@@ -2,7 +2,7 @@
 
 use alloc::format;
 
-use super::question::{Pending, Question};
+use super::question::{Ask, Pending, Question};
 use super::say::{self, Canned, Said};
 use super::table::{Action, Answer, Input};
 use super::transaction::{Body, Transaction};
@@ -22,17 +22,19 @@ impl Server {
     ///
     /// It has been answered for the application, which took too long.
     pub fn accept(&mut self, question: Question) -> Result<(), Stale> {
-        let pending = self.take(&question)?;
-        let words = match pending {
+        self.resolve(question, Ok(())).map(drop)
+    }
+
+    /// How the machine says yes.
+    fn words(pending: &Pending) -> Canned {
+        match pending {
             Pending::Mail { .. } => Canned::SENDER,
             Pending::Rcpt => Canned::RECIPIENT,
             Pending::Data => Canned::GO_ON,
             // Who has proved to be whom must be said: see `authenticated`.
             Pending::Auth => Canned::INTERNAL,
             _ => Canned::OK,
-        };
-        self.decide(pending, &Said::Canned(words));
-        Ok(())
+        }
     }
 
     /// Answers a question: 2yz is yes, 4yz and 5yz are no, and 421 ends the
@@ -57,6 +59,29 @@ impl Server {
         };
         self.decide(pending, &said);
         Ok(())
+    }
+
+    /// Answers a question with yes, in the machine's own words, or with a refusal;
+    /// one that is none, but 2yz or 3yz, is taken for 451. Gives back what was
+    /// asked.
+    ///
+    /// # Errors
+    ///
+    /// It has been answered for the application, which took too long.
+    pub fn resolve(&mut self, question: Question, decision: Result<(), Reply>) -> Result<Ask, Stale> {
+        let pending = self.take(&question)?;
+        let said = match decision {
+            Ok(()) => Said::Canned(Self::words(&pending)),
+            Err(refusal) if refusal.code().get() < 400 => Said::Canned(Canned::INTERNAL),
+            Err(refusal) => Said::Reply(refusal),
+        };
+        self.decide(pending, &said);
+        Ok(question.into_ask())
+    }
+
+    /// Whether a question still waits for its answer.
+    pub fn is_open(&self, question: &Question) -> bool {
+        self.open.as_ref().is_some_and(|open| open.number == question.number)
     }
 
     /// Answers AUTH, or a response of the client, with a challenge.
@@ -94,8 +119,8 @@ impl Server {
     /// The question was another, or has been answered for the application.
     pub fn authenticate(&mut self, question: Question, mechanism: &mut dyn Mechanism) -> Result<(), Stale> {
         let step = match question.ask() {
-            super::Ask::Auth(_, initial) => mechanism.step(initial.as_ref().map(AuthResponse::as_bytes)),
-            super::Ask::AuthResponse(response) => mechanism.step(Some(response.as_bytes())),
+            Ask::Auth(_, initial) => mechanism.step(initial.as_ref().map(AuthResponse::as_bytes)),
+            Ask::AuthResponse(response) => mechanism.step(Some(response.as_bytes())),
             _ => return Err(Stale),
         };
         match step {

@@ -1,4 +1,7 @@
-//! What ends a session before its time.
+//! What ends a session, or a message, before its time.
+
+use super::Ending;
+use crate::value::Reply;
 
 /// Why a session did not end as it should. Whatever can be said to the client
 /// has been said, and is on its way.
@@ -24,6 +27,29 @@ pub enum Error {
     /// Where a chunk ends cannot be told.
     #[error("the client's BDAT cannot be understood")]
     LostInChunk,
+}
+
+/// Why the content of a message has no end. It is never a short message: what was
+/// read of it is void.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// The message is refused, and this is what each recipient will be told.
+    #[error("the message was refused: {0}")]
+    Refused(Reply),
+    /// The client took it back, or went away in the middle of it.
+    #[error("the client did not send the message to its end")]
+    Abandoned,
+}
+
+/// For a transaction that ended before its content did.
+impl From<Ending> for BodyError {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Refused(reply) => Self::Refused(reply),
+            Ending::Answered | Ending::Abandoned | Ending::Unheard => Self::Abandoned,
+        }
+    }
 }
 
 /// An answer that came too late, or the second for the same: nothing has

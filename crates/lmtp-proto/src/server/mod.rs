@@ -31,6 +31,7 @@ mod machine;
 #[cfg(test)]
 mod model;
 mod params;
+mod peer;
 mod question;
 mod say;
 pub mod table;
@@ -59,8 +60,9 @@ use crate::value::{LhloName, Reply};
 use crate::{Output, RecipientId, SendQueue, TransactionId};
 
 pub use config::{BareNewlines, Config, Offer, Require};
-pub use error::{Error, Stale};
+pub use error::{BodyError, Error, Stale};
 pub use event::{Ending, Event};
+pub use peer::{Credentials, Peer, PeerTls};
 pub use question::{Ask, Question};
 
 /// Room reserved for each read between commands.

@@ -1,9 +1,9 @@
 //! What the server says of its own accord, and how a reply gets onto the wire.
 
 use alloc::string::String;
-use core::fmt::Write;
 
 use crate::SendQueue;
+use crate::codec::Codes;
 use crate::value::{EnhancedCode, Reply, ReplyClass, ReplyCode};
 
 /// What is said.
@@ -98,11 +98,17 @@ impl Canned {
 
     pub(super) fn write(self, queue: &mut SendQueue) {
         let Self(code, (subject, detail), text) = self;
-        // Writing to a queue cannot fail.
-        let _ = match code {
-            300..400 => write!(queue, "{code} {text}\r\n"),
-            _ => write!(queue, "{code} {}.{subject}.{detail} {text}\r\n", code.checked_div(100).unwrap_or(5)),
-        };
+        let class = u8::try_from(code.checked_div(100).unwrap_or_default()).unwrap_or_default();
+        let mut codes = Codes::new(code);
+        codes.put(b' ');
+        // There is none for 3yz (RFC 2034 section 4).
+        if let Ok(enhanced) = EnhancedCode::new(class, subject, detail) {
+            codes.enhanced(enhanced);
+            codes.put(b' ');
+        }
+        queue.put(codes.octets());
+        queue.put(text.as_bytes());
+        queue.put(b"\r\n");
     }
 
     pub(super) const fn is_refusal(self) -> bool {

@@ -20,7 +20,19 @@ impl Envelope {
     ///
     /// There is no recipient, or there are more than 4294967295 of them.
     pub fn new(from: ReversePath, recipients: impl IntoIterator<Item = ForwardPath>) -> Result<Self, InvalidEnvelope> {
-        let recipients: Vec<_> = recipients.into_iter().map(|path| (path, RcptParams::default())).collect();
+        let recipients = recipients.into_iter().map(|path| (path, RcptParams::default())).collect();
+        Self::with_recipients(from, recipients)
+    }
+
+    /// An envelope of recipients with their parameters.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_recipients(
+        from: ReversePath,
+        recipients: Vec<(ForwardPath, RcptParams)>,
+    ) -> Result<Self, InvalidEnvelope> {
         if recipients.is_empty() {
             return Err(InvalidEnvelope::NoRecipients);
         }
@@ -28,6 +40,11 @@ impl Envelope {
             return Err(InvalidEnvelope::TooManyRecipients);
         }
         Ok(Self { from, params: MailParams::default(), recipients })
+    }
+
+    /// One whose recipients are still to come.
+    pub(crate) fn open(from: ReversePath, params: MailParams) -> Self {
+        Self { from, params, recipients: Vec::new() }
     }
 
     /// The same envelope with these parameters for MAIL. SIZE, BODY and SMTPUTF8

@@ -30,6 +30,7 @@ mod priority;
 mod recipient_forward;
 mod reply;
 mod reply_code;
+mod reply_words;
 mod trace_id;
 mod verb;
 

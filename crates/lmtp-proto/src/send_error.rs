@@ -1,18 +1,18 @@
-//! Why nothing was sent.
+//! Why nothing was sent, as every front end tells it.
 
-use std::convert::Infallible;
+use core::convert::Infallible;
 
-use lmtp_proto::value::{InvalidAddress, InvalidEndpoint, InvalidEnvelope};
-use lmtp_proto::{Fault, Misuse};
+use crate::value::{InvalidAddress, InvalidEndpoint, InvalidEnvelope};
+use crate::{Fault, Misuse};
 
 /// Why nothing was sent: a value that cannot be, a call at the wrong moment, or
-/// a session that did not open.
+/// a session that did not open. The `Error` of every front end.
 ///
 /// What went wrong with a message is not here but in its
 /// [`Report`](crate::Report).
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum SendError {
     /// Text that is no endpoint.
     #[error(transparent)]
     Endpoint(#[from] InvalidEndpoint),
@@ -30,7 +30,7 @@ pub enum Error {
     Fault(#[from] Fault),
 }
 
-impl From<Infallible> for Error {
+impl From<Infallible> for SendError {
     fn from(never: Infallible) -> Self {
         match never {}
     }
