@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::net::Shutdown;
 
-use lmtp_proto::client::table::State;
 use lmtp_proto::client::{Client as Machine, Event, Line};
 use lmtp_proto::value::{Capabilities, InvalidAddress};
 use lmtp_proto::{
@@ -15,7 +14,8 @@ use socket2::Socket;
 use crate::body::unreadable;
 use crate::builder::{Builder, OnLine};
 use crate::connect::dial;
-use crate::drive::Connection;
+use crate::deliveries::Deliveries;
+use crate::drive::{Connection, Next};
 use crate::handle::cancelled;
 use crate::{Body, Error, Handle};
 
@@ -56,14 +56,14 @@ where
 /// Dropping it closes the connection without a word; [`quit`](Self::quit) takes
 /// leave.
 pub struct Client {
-    connection: Connection<Machine, Socket>,
+    pub(crate) connection: Connection<Machine, Socket>,
     endpoint: Endpoint,
-    endings: LineEndings,
+    pub(crate) endings: LineEndings,
     handle: Handle,
     on_line: Option<OnLine>,
-    /// A message is under way; still set afterwards if the caller's code, a
-    /// reader or a hook, has panicked.
-    delivering: bool,
+    /// A message is under way; still set afterwards if it was abandoned, or the
+    /// caller's code, a reader or a hook, has panicked.
+    pub(crate) delivering: bool,
 }
 
 impl Client {
@@ -115,37 +115,24 @@ impl Client {
     /// # Errors
     ///
     /// The session is over.
-    pub fn deliver<'a>(&mut self, envelope: &Envelope, message: impl Into<Body<'a>>) -> Result<Report, Misuse> {
-        self.give_up_abandoned();
-        self.delivering = true;
-        let result = self.deliver_on(envelope, message.into());
-        self.delivering = false;
-        result
+    pub fn deliver<'m>(&mut self, envelope: &Envelope, message: impl Into<Body<'m>>) -> Result<Report, Misuse> {
+        self.deliver_all([(envelope.clone(), message)]).next().ok_or(Misuse::Over)
     }
 
-    fn deliver_on(&mut self, envelope: &Envelope, mut body: Body<'_>) -> Result<Report, Misuse> {
-        let content = match body.content(self.endings) {
-            Ok(content) => content,
-            Err(fault) => return Ok(Report::unsent(envelope.clone(), fault)),
-        };
-        self.connection.machine.deliver(envelope.clone(), content)?;
-        let mut read_error = None;
-        loop {
-            match self.next_event() {
-                Ok(Some(Event::BodyWanted(_))) => match self.give(&mut body) {
-                    Ok(()) => {}
-                    Err(error) => read_error = Some(error),
-                },
-                // With every answer in, one thing may still have to be said: the
-                // lone dot before the connection is closed.
-                Ok(Some(Event::Done(_))) if self.connection.machine.state() != State::Over => break,
-                Ok(Some(_)) => {}
-                Ok(None) | Err(_) => break,
-            }
-        }
-        let mut report = self.connection.machine.take_report().ok_or(Misuse::Over)?;
-        report.explain(|fault| self.explain(fault, read_error));
-        Ok(report)
+    /// Delivers messages one behind the other, a report for each, in order.
+    ///
+    /// Nothing happens before the reports are asked for. Where the server offers
+    /// PIPELINING the next message is begun before the answers to the last one
+    /// are in, up to [`Config::depth`](lmtp_proto::Config::depth) of them, so that a busy
+    /// connection costs one round trip a message. When the connection is lost,
+    /// those behind the one that was under way are *unsent*.
+    pub fn deliver_all<'m, I, B>(&mut self, messages: I) -> Deliveries<'_, 'm, I::IntoIter>
+    where
+        I: IntoIterator<Item = (Envelope, B)>,
+        B: Into<Body<'m>>,
+    {
+        self.give_up_abandoned();
+        Deliveries::new(self, messages.into_iter())
     }
 
     /// Says QUIT and waits for the reply. A session that is over already, as
@@ -192,7 +179,7 @@ impl Client {
     }
 
     /// Gives the machine the next part of the message, or the end of it.
-    fn give(&mut self, body: &mut Body<'_>) -> io::Result<()> {
+    pub(crate) fn give(&mut self, body: &mut Body<'_>) -> io::Result<()> {
         self.handle.shared().enter(Phase::Body);
         let chunk = body.next_chunk();
         let machine = &mut self.connection.machine;
@@ -205,22 +192,23 @@ impl Client {
         chunk.map(drop)
     }
 
-    /// A panic has left a message half way, and so it stays.
+    /// What was left half way stays so: whatever a server has of it, it has no end.
     fn give_up_abandoned(&mut self) {
         if std::mem::take(&mut self.delivering) {
             self.connection.machine.abort();
-            let _abandoned = self.connection.machine.take_report();
+            while self.connection.machine.take_report().is_some() {}
             self.close();
         }
     }
 
-    fn next_event(&mut self) -> Result<Option<Event>, Fault> {
+    pub(crate) fn next_event(&mut self) -> Result<Option<Event>, Fault> {
         loop {
             let shared = self.handle.shared();
             match self.connection.next(|machine| shared.enter(machine.phase())) {
-                Ok(Some(Event::Line(line))) => self.show(&line),
-                Ok(Some(event)) => return Ok(Some(event)),
-                Ok(None) => {
+                Ok(Next::Event(Event::Line(line))) => self.show(&line),
+                Ok(Next::Event(event)) => return Ok(Some(event)),
+                Ok(Next::Quiet) => {}
+                Ok(Next::Closed) => {
                     self.close();
                     return Ok(None);
                 }
@@ -244,7 +232,7 @@ impl Client {
     }
 
     /// The whole story of a fault: which peer, and what the system said.
-    fn explain(&self, fault: Fault, read_error: Option<io::Error>) -> Fault {
+    pub(crate) fn explain(&self, fault: Fault, read_error: Option<io::Error>) -> Fault {
         if let Some(error) = read_error {
             return unreadable(error);
         }

@@ -5,12 +5,15 @@ mod body;
 mod builder;
 mod client;
 mod connect;
+mod deliveries;
 mod drive;
 mod handle;
+mod socket;
 
 pub use body::Body;
 pub use builder::Builder;
 pub use client::{Client, send};
+pub use deliveries::Deliveries;
 pub use handle::Handle;
 
 pub use lmtp_proto::{
