@@ -67,19 +67,20 @@ impl Channel {
         self.state().driver = None;
     }
 
-    /// The driver's turn ends: gives what there is to be told to the machine. If that
-    /// is nothing, it is woken when there is, or when there is room again.
-    pub(crate) fn end_turn(&self, context: &Context<'_>) -> Vec<(RecipientId, Reply)> {
+    /// The driver's turn ends: gives what there is to be told to the machine. `None` if
+    /// there is nothing, and no room that it waits for; it is woken when there is.
+    pub(crate) fn end_turn(&self, waits_for_room: bool, context: &Context<'_>) -> Option<Vec<(RecipientId, Reply)>> {
         let mut state = self.state();
-        if state.given.is_empty() {
+        if state.given.is_empty() && !(waits_for_room && state.has_room()) {
             state.driver = Some(context.waker().clone());
+            return None;
         }
-        mem::take(&mut state.given)
+        Some(mem::take(&mut state.given))
     }
 
-    /// Whether more content may be read.
+    /// Whether more may be read: there is room, or no more content will come.
     pub(crate) fn has_room(&self) -> bool {
-        self.state().filled < ROOM
+        self.state().has_room()
     }
 
     /// One more piece of the content.
@@ -181,6 +182,10 @@ impl Channel {
 }
 
 impl State {
+    fn has_room(&self) -> bool {
+        self.filled < ROOM || self.ending.is_some()
+    }
+
     fn forget_content(&mut self) {
         self.pieces = VecDeque::new();
         self.filled = 0;

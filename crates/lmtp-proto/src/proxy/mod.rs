@@ -6,7 +6,7 @@
 //! (section 2 of the protocol). Before it is complete nothing is said, the
 //! greeting included.
 //!
-//! [`parse`] is asked again with all the octets so far until it gives a header
+//! [`Proxied`] puts it before any machine. Without one, [`parse`] is asked again with all the octets so far until it gives a header
 //! or an error:
 //!
 //! ```
@@ -21,8 +21,13 @@
 //! # Ok::<(), lmtp_proto::proxy::ProxyError>(())
 //! ```
 
+mod network;
+mod proxied;
 mod v1;
 mod v2;
+
+pub use network::{InvalidNetwork, Network};
+pub use proxied::{Error, Proxied, ProxiedError};
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -38,6 +38,11 @@ impl Reply {
         Self::say(421, (3, 2), "Too many connections, try again later")
     }
 
+    /// `504 5.5.4 That mechanism is not offered here`: the refusal of an AUTH.
+    pub fn no_such_mechanism() -> Self {
+        Self::say(504, (5, 4), "That mechanism is not offered here")
+    }
+
     fn say(code: u16, (subject, detail): (u16, u16), text: &str) -> Self {
         let class = u8::try_from(code.checked_div(100).unwrap_or_default()).unwrap_or_default();
         let enhanced = EnhancedCode::new(class, subject, detail).ok();
@@ -59,6 +64,7 @@ mod tests {
             (Reply::try_again_later(), "451 4.3.0 Internal error, try again later"),
             (Reply::refused(), "550 5.7.1 Refused by policy"),
             (Reply::too_many_connections(), "421 4.3.2 Too many connections, try again later"),
+            (Reply::no_such_mechanism(), "504 5.5.4 That mechanism is not offered here"),
         ] {
             assert_eq!(reply.to_string(), text);
         }

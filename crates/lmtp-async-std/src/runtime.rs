@@ -1,0 +1,119 @@
+//! What async-std lends.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use async_std::net::{TcpListener, TcpStream, ToSocketAddrs as _};
+use async_std::os::unix::net::{UnixListener, UnixStream};
+use lmtp_futures::{Address, Io, Listening, Runtime};
+use lmtp_proto::server::{Credentials, Peer};
+
+/// async-std, as a [`Runtime`].
+#[derive(Debug, Clone, Copy)]
+pub struct AsyncStd;
+
+impl Runtime for AsyncStd {
+    type Transport = Io<Timer>;
+    type Timer = Timer;
+    type Listener = Listener;
+
+    async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok((host, port).to_socket_addrs().await?.collect())
+    }
+
+    async fn connect(address: &Address) -> io::Result<Io<Timer>> {
+        match address {
+            Address::Tcp(address) => {
+                let stream = TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                Ok(stream.into())
+            }
+            Address::Unix(path) => Ok(UnixStream::connect(path).await?.into()),
+        }
+    }
+
+    fn listen(socket: Listening) -> io::Result<Listener> {
+        Ok(match socket {
+            Listening::Tcp(socket) => TcpListener::from(socket).into(),
+            Listening::Unix(socket) => UnixListener::from(socket).into(),
+        })
+    }
+
+    async fn accept(listener: &Listener) -> io::Result<(Io<Timer>, Peer)> {
+        match &listener.0 {
+            Inner::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok((stream.into(), Peer::tcp(address)))
+            }
+            Inner::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                let peer = Peer::unix(credentials(&stream));
+                Ok((stream.into(), peer))
+            }
+        }
+    }
+
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        async_std::task::spawn(task);
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn credentials(stream: &UnixStream) -> Option<Credentials> {
+    let them = rustix::net::sockopt::socket_peercred(stream).ok()?;
+    Some(Credentials { uid: them.uid.as_raw(), gid: them.gid.as_raw(), pid: Some(them.pid.as_raw_nonzero().get()) })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn credentials(_: &UnixStream) -> Option<Credentials> {
+    None
+}
+
+/// async-std's clock.
+#[derive(Debug)]
+pub struct Timer {
+    timer: async_io::Timer,
+    set_for: Option<Instant>,
+}
+
+impl lmtp_futures::Timer for Timer {
+    fn new() -> Self {
+        Self { timer: async_io::Timer::never(), set_for: None }
+    }
+
+    fn poll_until(&mut self, context: &mut Context<'_>, moment: Instant) -> Poll<()> {
+        if self.set_for != Some(moment) {
+            self.timer.set_at(moment);
+            self.set_for = Some(moment);
+        }
+        // It rings once: set it again for whoever asks again.
+        Pin::new(&mut self.timer).poll(context).map(|_| self.set_for = None)
+    }
+}
+
+/// A socket that listens: async-std's for TCP or for Unix sockets.
+#[derive(Debug)]
+pub struct Listener(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Self {
+        Self(Inner::Tcp(listener))
+    }
+}
+
+impl From<UnixListener> for Listener {
+    fn from(listener: UnixListener) -> Self {
+        Self(Inner::Unix(listener))
+    }
+}
