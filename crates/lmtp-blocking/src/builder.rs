@@ -6,6 +6,7 @@ use lmtp_proto::client::{Config, EightBit, Line, Pipelining};
 use lmtp_proto::value::LhloName;
 use lmtp_proto::{Endpoint, Fault, Limits, LineEndings, Timeouts};
 
+use crate::connect::{adopt, dial};
 use crate::{Client, Handle};
 
 /// How a client is set up, and the way to make it.
@@ -88,7 +89,21 @@ impl Builder {
     ///
     /// The session did not open.
     pub fn connect(self) -> Result<Client, Fault> {
-        Client::open(self)
+        let timeout = self.config.timeouts.connect;
+        let socket = dial(&self.endpoint, timeout, self.handle.shared()).map_err(|fault| fault.at(&self.endpoint))?;
+        Client::open(self, socket)
+    }
+
+    /// The same over a socket that the caller has connected. The endpoint is the name
+    /// that it has in faults.
+    ///
+    /// # Errors
+    ///
+    /// The session did not open.
+    #[cfg(unix)]
+    pub fn over(self, socket: impl Into<std::os::fd::OwnedFd>) -> Result<Client, Fault> {
+        let socket = adopt(socket.into().into(), self.handle.shared()).map_err(|fault| fault.at(&self.endpoint))?;
+        Client::open(self, socket)
     }
 }
 

@@ -13,7 +13,6 @@ use socket2::Socket;
 
 use crate::body::unreadable;
 use crate::builder::{Builder, OnLine};
-use crate::connect::dial;
 use crate::deliveries::Deliveries;
 use crate::drive::{Connection, Next};
 use crate::handle::cancelled;
@@ -93,9 +92,8 @@ impl Client {
         Ok(Builder::new(endpoint.try_into()?))
     }
 
-    pub(crate) fn open(builder: Builder) -> Result<Self, Fault> {
+    pub(crate) fn open(builder: Builder, socket: Socket) -> Result<Self, Fault> {
         let Builder { endpoint, config, handle, on_line } = builder;
-        let socket = dial(&endpoint, config.timeouts.connect, handle.shared()).map_err(|fault| fault.at(&endpoint))?;
         let endings = config.line_endings;
         let connection = Connection::new(Machine::new(config), socket);
         let mut client = Self { connection, endpoint, endings, handle, on_line, delivering: false };

@@ -7,7 +7,7 @@ use std::iter::Fuse;
 
 use lmtp_proto::client::Event;
 use lmtp_proto::client::table::State;
-use lmtp_proto::{Envelope, Fault, FaultKind, Phase, Report, TransactionId};
+use lmtp_proto::{Envelope, Report, TransactionId};
 
 use crate::{Body, Client};
 
@@ -50,12 +50,10 @@ where
             let mut body = body.into();
             let begun = match body.content(self.client.endings) {
                 Err(fault) => Begun::Unsent(Box::new(Report::unsent(envelope, fault))),
-                Ok(content) => match self.client.connection.machine.deliver(envelope.clone(), content) {
+                Ok(content) => match self.client.connection.machine.deliver(envelope, content) {
                     Ok(id) => Begun::Given { id, body, failed: None },
-                    Err(misuse) => {
-                        let fault = Fault::new(FaultKind::Usage, Phase::Mail, misuse.to_string());
-                        Begun::Unsent(Box::new(Report::unsent(envelope, fault)))
-                    }
+                    // Only a client that has said QUIT refuses, and that is gone.
+                    Err(_) => return,
                 },
             };
             self.begun.push_back(begun);

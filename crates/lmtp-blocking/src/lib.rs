@@ -8,6 +8,8 @@ mod connect;
 mod deliveries;
 mod drive;
 mod handle;
+#[cfg(unix)]
+pub mod server;
 mod socket;
 
 pub use body::Body;
@@ -15,6 +17,8 @@ pub use builder::Builder;
 pub use client::{Client, send};
 pub use deliveries::Deliveries;
 pub use handle::Handle;
+#[cfg(unix)]
+pub use server::{Bind, Handler, Listen, Listener, Message, Server, Session, Shutdown, Verdicts, serve};
 
 pub use lmtp_proto::{
     self as proto, ContentClass, ContentError, ContentProblem, Endpoint, Envelope, Fault, FaultKind, ForwardPath,

@@ -4,27 +4,30 @@
 //! whoever wants content drives the machine until there is some, whoever gives a
 //! verdict writes it. So no message costs a change of threads. What the application
 //! does not do in time is done for it: [`Line::look_after`] is called from time to
-//! time by the thread that accepts, and takes over
-//! ([decision 0034](https://docs.rs/lmtp-blocking)).
+//! time by the thread that accepts, and takes over.
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::net::Shutdown;
+use std::net;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use lmtp_proto::server::{Ask, BodyError, Error, Event, Question, Server, Stale};
-use lmtp_proto::{Reply, TransactionId};
+use lmtp_proto::proxy::{self, Proxied};
+use lmtp_proto::server::{self, Ask, BodyError, Event, Question, Server, Stale};
+use lmtp_proto::{Machine as _, Reply, TransactionId};
 use socket2::Socket;
 
-use super::shutdown::Stop;
+use super::Shutdown;
 use crate::drive::{Connection, Next, TICK};
+use crate::socket::Stream as _;
 
-/// What a server speaks with.
-pub(super) type Machine = Server;
+/// What a server speaks with: LMTP, behind whatever is around it.
+pub(super) type Machine = Proxied<Server>;
+/// What ends it before its time.
+pub(super) type Error = proxy::Error<server::Error>;
 
 /// How long the application may take.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +47,7 @@ pub(super) struct Line {
     /// Tells whoever waits for another thread to do its part.
     changed: Condvar,
     patience: Patience,
-    stop: Stop,
+    shutdown: Shutdown,
 }
 
 struct State {
@@ -61,9 +64,13 @@ struct State {
     taken: bool,
     ended: bool,
     error: Option<Error>,
+    /// The message that was begun last.
+    message: Option<TransactionId>,
     content: Content,
     /// The application may still want content.
     wanted: bool,
+    /// The thread of the connection waits for another one's part.
+    waiting: bool,
     /// The message has no verdict that could still be given.
     over: bool,
 }
@@ -77,7 +84,7 @@ enum Content {
 }
 
 impl Line {
-    pub(super) fn new(machine: Machine, socket: Socket, patience: Patience, stop: Stop) -> Self {
+    pub(super) fn new(machine: Machine, socket: Socket, patience: Patience, shutdown: Shutdown) -> Self {
         let state = State {
             connection: Connection::new(machine, socket),
             ahead: VecDeque::new(),
@@ -87,11 +94,13 @@ impl Line {
             taken: false,
             ended: false,
             error: None,
+            message: None,
             content: Content::Whole,
             wanted: false,
+            waiting: false,
             over: true,
         };
-        Self { state: Mutex::new(state), judging: Mutex::default(), changed: Condvar::new(), patience, stop }
+        Self { state: Mutex::new(state), judging: Mutex::default(), changed: Condvar::new(), patience, shutdown }
     }
 
     /// Nothing of the application's runs under the lock.
@@ -110,7 +119,7 @@ impl Line {
             if event.is_some() || state.ended {
                 return event;
             }
-            if let Some(event) = state.go_on(&self.stop) {
+            if let Some(event) = state.go_on(&self.shutdown) {
                 return Some(event);
             }
         }
@@ -121,7 +130,7 @@ impl Line {
     pub(super) fn decide(&self, question: Question, ask: impl FnOnce(&Ask) -> Result<(), Reply>) -> Option<Ask> {
         let decision = self.call(|| ask(question.ask()))?;
         let yes = decision.is_ok();
-        self.state().connection.machine.resolve(question, decision).ok().filter(|_| yes)
+        self.state().server().resolve(question, decision).ok().filter(|_| yes)
     }
 
     /// Calls the application. `None` if that came to nothing: it panicked, or it took
@@ -141,23 +150,26 @@ impl Line {
     }
 
     /// Does something with the machine, if it is still ours.
-    pub(super) fn with<R>(&self, act: impl FnOnce(&mut Server) -> R) -> Option<R> {
+    pub(super) fn with<R>(&self, act: impl FnOnce(&mut Machine) -> R) -> Option<R> {
         let mut state = self.state();
         (!state.taken).then(|| act(&mut state.connection.machine))
     }
 
-    /// What ended the session, if it did not end as it should.
-    pub(super) fn error(&self) -> Option<Error> {
-        self.state().error
-    }
-
-    /// The peer is told that no more will come, and has a moment to take what was said:
-    /// a socket that is closed with octets unread takes back what was written.
-    pub(super) fn close(&self) {
+    /// The session is over for the application. Gives what ended it, if it did not end
+    /// as it should.
+    pub(super) fn close(&self) -> Option<Box<dyn std::error::Error + Send + Sync>> {
         let mut state = self.state();
         if !state.taken {
             state.linger();
         }
+        let error = state.error.take()?;
+        Some(state.connection.lost.take().map_or_else(|| error.into(), Into::into))
+    }
+
+    /// Whether only the application still has to do with it, which is late.
+    pub(super) fn is_left(&self) -> bool {
+        let state = self.state.try_lock();
+        state.is_ok_and(|state| state.taken && state.ended)
     }
 }
 
@@ -167,33 +179,36 @@ impl Line {
     pub(super) fn begin(&self, id: TransactionId) {
         *self.judging() = Some(id);
         let mut state = self.state();
+        state.message = Some(id);
         (state.content, state.wanted, state.over) = (Content::Coming, true, false);
     }
 
     /// The next piece of the content; `None` when it was whole.
-    pub(super) fn read_content(&self) -> Result<Option<Bytes>, BodyError> {
+    pub(super) fn read_content(&self, id: TransactionId) -> Result<Option<Bytes>, BodyError> {
         loop {
             let mut state = self.state();
             match &state.content {
-                _ if state.taken => return Err(BodyError::Abandoned),
+                _ if state.taken || state.message != Some(id) => return Err(BodyError::Abandoned),
                 Content::Whole => return Ok(None),
                 Content::Void(error) => return Err(error.clone()),
                 Content::Coming => {}
             }
             state.until = None;
-            let octets = state.next_content(&self.stop);
+            let octets = state.next_content(&self.shutdown);
             let patience = if octets.is_some() { self.patience.handler } else { self.patience.verdict };
             state.until = Some(Instant::now() + patience);
             if octets.is_some() {
                 return Ok(octets);
             }
+            self.notify(&state);
         }
     }
 
     /// The application does not want any more of the content.
-    pub(super) fn stop_reading(&self) {
-        self.state().wanted = false;
-        self.changed.notify_all();
+    pub(super) fn stop_reading(&self, id: TransactionId) {
+        let mut state = self.state();
+        state.wanted &= state.message != Some(id);
+        self.notify(&state);
     }
 
     /// Gives verdicts, and writes what can leave.
@@ -210,13 +225,12 @@ impl Line {
         if state.taken || state.over {
             return Err(Stale);
         }
-        give(&mut state.connection.machine)?;
+        give(state.server())?;
         if matches!(state.content, Content::Whole) {
             state.flush();
             state.until = state.until.map(|_| Instant::now() + self.patience.verdict);
         }
-        drop(state);
-        self.changed.notify_all();
+        self.notify(&state);
         Ok(())
     }
 
@@ -228,19 +242,34 @@ impl Line {
         state.until = Some(Instant::now() + self.patience.verdict);
         while matches!(state.content, Content::Coming) && !state.taken {
             if state.wanted && !state.failed {
-                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = self.wait(state);
             } else {
                 state.until = None;
-                state.next_content(&self.stop);
+                state.next_content(&self.shutdown);
                 state.until = Some(Instant::now() + self.patience.verdict);
             }
         }
         while !(state.over || state.ended || state.taken) {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.wait(state);
         }
         state.until = None;
         drop(state);
         *self.judging() = None;
+    }
+
+    /// Waits until something is another thread's doing.
+    fn wait<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.waiting = true;
+        let mut state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.waiting = false;
+        state
+    }
+
+    /// Mostly nobody waits, and then it need not be a call to the system.
+    fn notify(&self, state: &State) {
+        if state.waiting {
+            self.changed.notify_all();
+        }
     }
 
     fn judging(&self) -> MutexGuard<'_, Option<TransactionId>> {
@@ -263,7 +292,7 @@ impl Line {
         }
         (state.taken, state.until) = (true, None);
         state.fail();
-        self.changed.notify_all();
+        self.notify(&state);
         let line = Arc::clone(self);
         let spawned = thread::Builder::new().name("lmtp-late".into()).spawn(move || line.run_out());
         if spawned.is_err() {
@@ -279,8 +308,8 @@ impl Line {
             if state.ended {
                 return state.linger();
             }
-            if let Some(Event::Question(_)) = state.go_on(&self.stop) {
-                state.connection.machine.give_up();
+            if let Some(Event::Question(_)) = state.go_on(&self.shutdown) {
+                state.server().give_up();
             }
         }
     }
@@ -289,9 +318,9 @@ impl Line {
 impl State {
     /// Drives the machine until it has something to tell; `None` if that is over, or
     /// it has nothing to tell for a while.
-    fn go_on(&mut self, stop: &Stop) -> Option<Event> {
-        if stop.is_shut_down() {
-            self.connection.machine.shut_down();
+    fn go_on(&mut self, shutdown: &Shutdown) -> Option<Event> {
+        if shutdown.is_shut_down() {
+            self.server().shut_down();
         }
         match self.connection.next(|_| {}) {
             Ok(Next::Event(event)) => return Some(event),
@@ -324,8 +353,8 @@ impl State {
     }
 
     /// Goes one step on with the content; gives a piece if that was one.
-    fn next_content(&mut self, stop: &Stop) -> Option<Bytes> {
-        match self.ahead.pop_front().or_else(|| self.go_on(stop)) {
+    fn next_content(&mut self, shutdown: &Shutdown) -> Option<Bytes> {
+        match self.ahead.pop_front().or_else(|| self.go_on(shutdown)) {
             Some(Event::Content(_, octets)) => return Some(octets),
             Some(Event::End(_)) => {
                 self.content = Content::Whole;
@@ -350,7 +379,7 @@ impl State {
         }
         let now = Instant::now();
         // Replies leave together, but none waits for long.
-        if self.connection.machine_has_said_nothing() {
+        if self.server().transmit().is_empty() {
             self.unsaid = None;
         } else if now.duration_since(*self.unsaid.get_or_insert(now)) > TICK {
             self.unsaid = None;
@@ -364,17 +393,29 @@ impl State {
     /// next safe place.
     fn fail(&mut self) {
         self.failed = true;
-        self.connection.machine.give_up();
-        self.connection.machine.shut_down();
+        self.server().give_up();
+        self.server().shut_down();
     }
 
     fn end(&mut self) {
         self.ended = true;
-        let _ = self.connection.stream.shutdown(Shutdown::Write);
+        let _ = self.connection.stream.shutdown(net::Shutdown::Write);
     }
 
+    /// Lets the peer take what was said: a socket that is closed with octets unread
+    /// takes back what was written.
     fn linger(&mut self) {
-        self.connection.stream_linger();
+        let until = Instant::now() + TICK;
+        let socket = &mut self.connection.stream;
+        let mut room = [0; 4096];
+        if socket.set_read_timeout(Some(TICK)).is_ok() {
+            while Instant::now() < until && matches!(socket.receive(&mut room), Ok(1..)) {}
+        }
+        let _ = socket.shutdown(net::Shutdown::Both);
+    }
+
+    fn server(&mut self) -> &mut Server {
+        self.connection.machine.inner_mut()
     }
 }
 

@@ -36,13 +36,16 @@ pub struct Message {
 #[derive(Debug)]
 pub struct Body {
     line: Arc<Line>,
+    id: TransactionId,
     /// A piece that was not taken whole.
     rest: Bytes,
+    /// Whether it was whole, once that is known.
+    ended: Option<Result<(), BodyError>>,
 }
 
 impl Body {
-    pub(super) fn new(line: Arc<Line>) -> Self {
-        Self { line, rest: Bytes::new() }
+    pub(super) fn new(line: Arc<Line>, id: TransactionId) -> Self {
+        Self { line, id, rest: Bytes::new(), ended: None }
     }
 
     /// The next piece of it, never empty; `None` when it was whole.
@@ -53,10 +56,19 @@ impl Body {
     /// than it was sent.
     #[expect(clippy::should_implement_trait, reason = "its name in every front end; it fails for good, and cannot go on")]
     pub fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
-        match self.rest.is_empty() {
-            true => self.line.read_content(),
-            false => Ok(Some(std::mem::take(&mut self.rest))),
+        if !self.rest.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.rest)));
         }
+        if let Some(ended) = &self.ended {
+            return ended.clone().map(|()| None);
+        }
+        let octets = self.line.read_content(self.id);
+        match &octets {
+            Ok(Some(_)) => {}
+            Ok(None) => self.ended = Some(Ok(())),
+            Err(error) => self.ended = Some(Err(error.clone())),
+        }
+        octets
     }
 
     /// All that has not been read of it, in memory. Its size is bounded by
@@ -93,6 +105,6 @@ impl Read for Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        self.line.stop_reading();
+        self.line.stop_reading(self.id);
     }
 }
