@@ -32,15 +32,15 @@ struct Told {
 impl Session for Told {
     fn mail(&mut self, from: &ReversePath, _: &MailParams) -> Result<(), Reply> {
         match from.to_string().as_str() {
-            "<panic@x>" => panic!("told to"),
-            "<sleep@x>" => thread::sleep(Duration::from_secs(2)),
+            "panic@x" => panic!("told to"),
+            "sleep@x" => thread::sleep(Duration::from_secs(2)),
             _ => {}
         }
         Ok(())
     }
 
     fn rcpt(&mut self, to: &ForwardPath, _: &RcptParams) -> Result<(), Reply> {
-        if to.to_string().starts_with("<nobody@") || to.to_string().starts_with("nobody@") {
+        if to.to_string().starts_with("nobody@") {
             return Err(Reply::no_such_user());
         }
         Ok(())
@@ -307,8 +307,15 @@ fn a_handler_that_does_not_do_its_part() {
         talk.up_to_data(&["bob@x", "eve@x"]);
         talk.say("Hi\r\n.\r\nNOOP\r\n");
         let heard = if what.starts_with("panics") { talk.rest() } else { talk.hear("Ok\r\n") };
-        let last = if what.starts_with("panics") { "421" } else { "250" };
-        assert_eq!(codes(&heard), ["451", "451", last], "{what}");
+        let mut codes = codes(&heard);
+        if what.starts_with("panics") {
+            // NOOP may have had its answer before.
+            assert_eq!(codes.pop(), Some("421"), "{what}");
+            codes.truncate(2);
+            assert_eq!(codes, ["451", "451"], "{what}");
+        } else {
+            assert_eq!(codes, ["451", "451", "250"], "{what}");
+        }
     }
 }
 

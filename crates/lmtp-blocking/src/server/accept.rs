@@ -94,7 +94,7 @@ fn look_after(lines: &mut Vec<Weak<Line>>, looked: &mut Instant, tick: Duration)
     lines.retain(|line| {
         line.upgrade().is_some_and(|line| {
             line.look_after(now);
-            !line.is_left()
+            !line.is_over()
         })
     });
 }

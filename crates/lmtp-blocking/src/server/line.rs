@@ -63,6 +63,7 @@ struct State {
     /// Another thread runs the machine to its end.
     taken: bool,
     ended: bool,
+    left: bool,
     error: Option<Error>,
     /// The message that was begun last.
     message: Option<TransactionId>,
@@ -93,6 +94,7 @@ impl Line {
             failed: false,
             taken: false,
             ended: false,
+            left: false,
             error: None,
             message: None,
             content: Content::Whole,
@@ -166,10 +168,16 @@ impl Line {
         Some(state.connection.lost.take().map_or_else(|| error.into(), Into::into))
     }
 
-    /// Whether only the application still has to do with it, which is late.
-    pub(super) fn is_left(&self) -> bool {
+    /// Nobody runs the application any more.
+    pub(super) fn leave(&self) {
+        self.state().left = true;
+    }
+
+    /// Whether nothing will be said any more, though the application may still hold
+    /// on to it, or be late.
+    pub(super) fn is_over(&self) -> bool {
         let state = self.state.try_lock();
-        state.is_ok_and(|state| state.taken && state.ended)
+        state.is_ok_and(|state| state.left || state.taken && state.ended)
     }
 }
 

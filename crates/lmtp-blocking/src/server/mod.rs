@@ -252,6 +252,7 @@ impl<H: Handler> Connection<H> {
 
 impl<H: Handler> Drop for Connection<H> {
     fn drop(&mut self) {
+        self.line.leave();
         if let Some(address) = self.address {
             self.shared.forget(address);
         }
