@@ -122,13 +122,11 @@ impl Channel {
             state.wake_driver();
             return Poll::Ready(Ok(Some(octets)));
         }
-        match &state.ending {
-            Some(ending) => Poll::Ready(ending.clone().map(|()| None)),
-            None => {
-                state.reader = Some(context.waker().clone());
-                Poll::Pending
-            }
+        if let Some(ending) = &state.ending {
+            return Poll::Ready(ending.clone().map(|()| None));
         }
+        state.reader = Some(context.waker().clone());
+        Poll::Pending
     }
 
     /// What is left of a piece that was not taken whole.

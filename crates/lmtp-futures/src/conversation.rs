@@ -23,7 +23,6 @@ struct Incoming {
 /// One session, from the first question to the end.
 pub(crate) struct Conversation<'a, T, H: Handler> {
     line: &'a mut Line<T>,
-    peer: &'a mut Peer,
     session: H::Session,
     patience: Patience,
     incoming: Option<Incoming>,
@@ -45,13 +44,16 @@ pub(crate) async fn converse<T: Transport, H: Handler>(
             Some(refusal) => Made::Answer(Err(refusal)),
             None => line.made(handler.connect(peer)).await,
         };
-        match made {
-            Made::Answer(Ok(session)) if line.settle(question, Made::Answer(Ok(()))).is_some() => {
-                let (incoming, mechanism) = (None, None);
-                return Conversation::<T, H> { line, peer, session, patience, incoming, mechanism }.run().await;
-            }
-            Made::Answer(Err(refusal)) => _ = line.settle(question, Made::Answer(Err(refusal))),
-            Made::Answer(Ok(_)) | Made::TooLate | Made::Panic => {}
+        let (session, decision) = match made {
+            Made::Answer(Ok(session)) => (Some(session), Made::Answer(Ok(()))),
+            Made::Answer(Err(refusal)) => (None, Made::Answer(Err(refusal))),
+            Made::TooLate => (None, Made::TooLate),
+            Made::Panic => (None, Made::Panic),
+        };
+        let is_served = line.settle(question, decision).is_some();
+        if let Some(session) = session.filter(|_| is_served) {
+            let (incoming, mechanism) = (None, None);
+            return Conversation::<T, H> { line, session, patience, incoming, mechanism }.run().await;
         }
     }
 }

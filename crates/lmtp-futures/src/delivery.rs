@@ -8,12 +8,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use lmtp_proto::server::{BodyError, Ending, Event, Question};
-use lmtp_proto::{Envelope, Instant, TransactionId};
 use lmtp_proto::value::MailParams;
+use lmtp_proto::{Envelope, Instant, TransactionId};
 
+use crate::body::Body;
 use crate::channel::Channel;
 use crate::line::{Line, poll_guarded};
-use crate::{Body, Message, Session, Transport, Verdicts};
+use crate::{Message, Session, Transport, Verdicts};
 
 /// How long the application may take.
 #[derive(Debug, Clone, Copy)]

@@ -1,5 +1,6 @@
 //! What an application that receives mail writes.
 
+use std::error::Error;
 use std::future::{Future, ready};
 
 use lmtp_proto::Reply;
@@ -23,6 +24,11 @@ pub trait Handler: Send + Sync + 'static {
     ///
     /// The refusal to greet it with; a 421 ends the connection.
     fn connect(&self, peer: &Peer) -> impl Future<Output = Result<Self::Session, Reply>> + Send;
+
+    /// Told that a connection is over, and what ended it if it did not end as it
+    /// should: for a log.
+    #[expect(unused_variables, reason = "parameters have names for those who implement this")]
+    fn ended(&self, peer: &Peer, error: Option<&(dyn Error + 'static)>) {}
 }
 
 impl<F, S> Handler for F

@@ -3,19 +3,30 @@
 
 mod body;
 mod channel;
+mod client;
+mod conversation;
+mod delivery;
 mod handler;
 mod io;
+mod line;
+mod listen;
 mod message;
 mod runtime;
+mod server;
+mod shutdown;
 mod timer;
 mod transport;
 mod verdicts;
 
-pub use body::Body;
+pub use body::Body as Incoming;
+pub use client::{Body, Builder, Client, Content, Deliveries, Handle, Transaction, send};
 pub use handler::{Handler, Session};
 pub use io::Io;
+pub use listen::{Bind, Listen, Listener};
 pub use message::Message;
 pub use runtime::{Address, Listening, Runtime};
+pub use server::Server;
+pub use shutdown::Shutdown;
 pub use timer::Timer;
 pub use transport::Transport;
 pub use verdicts::Verdicts;

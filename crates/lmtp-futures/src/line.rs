@@ -7,9 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use lmtp_proto::{Instant, Reply};
 use lmtp_proto::proxy::{self, Proxied};
 use lmtp_proto::server::{self, Ask, Event, Question, Server};
+use lmtp_proto::{Instant, Reply};
 
 use crate::Transport;
 use crate::shutdown::Watch;

@@ -3,7 +3,7 @@
 use lmtp_proto::value::MailParams;
 use lmtp_proto::{Envelope, TransactionId};
 
-use crate::Body;
+use crate::body::Body;
 
 /// A message on its way in: who it is from and for, and its content, which has only
 /// begun to come.

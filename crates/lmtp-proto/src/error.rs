@@ -276,6 +276,9 @@ pub enum Misuse {
     /// The session is open already.
     #[error("the session is open already")]
     TooLate,
+    /// No transaction is open that recipients could be added to.
+    #[error("no transaction is open")]
+    NoTransaction,
     /// No content is wanted.
     #[error("no content is wanted now")]
     NoBodyWanted,

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use lmtp_futures::{Address, Io, Listening, Runtime};
@@ -78,21 +78,25 @@ fn credentials(_: &UnixStream) -> Option<Credentials> {
 #[derive(Debug)]
 pub struct Timer {
     timer: smol::Timer,
-    set_for: Option<Instant>,
+    /// When it will ring; a moment that has moved on since is looked at then.
+    rings: Option<Instant>,
 }
 
 impl lmtp_futures::Timer for Timer {
     fn new() -> Self {
-        Self { timer: smol::Timer::never(), set_for: None }
+        Self { timer: smol::Timer::never(), rings: None }
     }
 
     fn poll_until(&mut self, context: &mut Context<'_>, moment: Instant) -> Poll<()> {
-        if self.set_for != Some(moment) {
-            self.timer.set_at(moment);
-            self.set_for = Some(moment);
+        while moment > Instant::now() {
+            if self.rings.is_none_or(|rings| moment < rings) {
+                self.timer.set_at(moment);
+                self.rings = Some(moment);
+            }
+            ready!(Pin::new(&mut self.timer).poll(context));
+            self.rings = None;
         }
-        // It rings once: set it again for whoever asks again.
-        Pin::new(&mut self.timer).poll(context).map(|_| self.set_for = None)
+        Poll::Ready(())
     }
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use lmtp_proto::client::{Client, Config, Event};
-use lmtp_proto::{Content, Envelope, Error, Instant, Machine, Misuse, Output, Report, TransactionId};
+use lmtp_proto::value::MailParams;
+use lmtp_proto::{Content, Envelope, Error, Instant, Machine, Misuse, Output, Report, ReversePath, TransactionId};
 
 use crate::counted::Counted;
 
@@ -55,6 +56,8 @@ pub struct Session {
     pub report: Option<Report>,
     /// Every report, in the order in which they came.
     pub reports: Vec<Report>,
+    /// Recipients may still be added, to the report too.
+    adding: bool,
     now: Instant,
     /// The messages that were delivered, and how much of each was given.
     outgoing: Vec<(TransactionId, Message, usize)>,
@@ -97,6 +100,7 @@ impl Session {
             error: None,
             report: None,
             reports: Vec::new(),
+            adding: false,
             now: Instant::ORIGIN,
             outgoing: Vec::new(),
             wanted: None,
@@ -116,6 +120,27 @@ impl Session {
         self.report = None;
         self.take_reports();
         Ok(id)
+    }
+
+    /// Opens a transaction for the message, to be gone through step by step.
+    pub fn mail(&mut self, from: ReversePath, params: MailParams) {
+        let message = self.message.clone();
+        let id = self.client.act().mail(from, params, message.content).expect("no message is under way");
+        self.outgoing.push((id, message, 0));
+        (self.report, self.adding) = (None, true);
+    }
+
+    /// The message has all its recipients.
+    pub fn data(&mut self) {
+        self.client.act().data().expect("an open transaction");
+        self.adding = false;
+    }
+
+    /// Gives up the message under way.
+    pub fn give_up(&mut self) {
+        (self.wanted, self.adding) = (None, false);
+        self.client.act().give_up();
+        self.take_reports();
     }
 
     fn take_reports(&mut self) {
@@ -161,7 +186,9 @@ impl Session {
                     return Waiting::ToSend;
                 }
                 Output::Event(event) => {
-                    if let Event::Done(id) = event {
+                    if let Event::Done(id) = event
+                        && !self.adding
+                    {
                         // It may have been there at once, and have been taken.
                         if let Some(report) = self.client.take_report() {
                             self.reports.push(report.clone());

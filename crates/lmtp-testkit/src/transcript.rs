@@ -25,11 +25,11 @@
 //! (repeated; `~` before what is said: the server speaks first), `xclient NAME=VALUE
 //! …`, `xforward NAME=VALUE …`, `trace ID`,
 //! `force-pipelining`, `single-final-refuses-all`, `single-final-answers-all`,
-//! `no-chunking`, `use EXTENSION forbid|force`, `chunks N` (outstanding), `depth N`, `window N`, `chunk N`, `body-fails-at N`.
+//! `no-chunking`, `steps` (nothing is delivered unless it is said), `use EXTENSION forbid|force`, `chunks N` (outstanding), `depth N`, `window N`, `chunk N`, `body-fails-at N`.
 //!
 //! Conversation: `C:` and `S:` lines; `S~` octets with escapes and no line end;
-//! `-- close` and `-- timeout` for the server's side; `-- tls` for both; `-- deliver` and `-- quit`
-//! for the client's. At the end `=` lines, exactly those of
+//! `-- close` and `-- timeout` for the server's side; `-- tls` for both; `-- deliver`, `-- mail`,
+//! `-- rcpt ADDRESS`, `-- data`, `-- reset`, `-- give-up` and `-- quit` for the client's. At the end `=` lines, exactly those of
 //! [`results`](crate::memory::results), or `= nothing`; of several messages the
 //! last one's, or all of them, each behind `= message N`. Lines with `#` are
 //! comments.
@@ -58,6 +58,8 @@ pub struct Transcript {
     pub envelope: Envelope,
     /// The message.
     pub message: Message,
+    /// Whether nothing is delivered unless a turn says so.
+    pub steps: bool,
     /// How it may log in, best first.
     pub mechanisms: Vec<Scripted>,
     /// What is said, in order.
@@ -83,6 +85,16 @@ pub enum Turn {
     Timeout,
     /// The client delivers the message again.
     Deliver,
+    /// The client opens a transaction, for the sender and the message.
+    Mail,
+    /// The client adds a recipient to it.
+    Rcpt(ForwardPath, RcptParams),
+    /// The client has all its recipients.
+    Data,
+    /// The client has the server forget its transaction.
+    Reset,
+    /// The client gives up what is under way.
+    GiveUp,
     /// The client takes its leave.
     Quit,
 }
@@ -145,7 +157,8 @@ impl Transcript {
         config.transcript = true;
         let (mut from, mut to, mut message) = (None, Vec::new(), Message::new(""));
         let mut mail_params = MailParams::default();
-        let (mut exact, mut binary, mut mechanisms, mut proves) = (false, false, Vec::new(), Vec::new());
+        let (mut steps, mut exact, mut binary, mut mechanisms, mut proves) =
+            (false, false, false, Vec::new(), Vec::new());
         for line in head.lines().filter(|line| !line.starts_with('#')) {
             let (key, value) = line.split_once(':').unwrap_or_else(|| panic!("{name}: {line:?} has no colon"));
             match (key, value.trim()) {
@@ -171,6 +184,7 @@ impl Transcript {
                 ("set", "secured") => config.secured = true,
                 ("set", "auth-in-clear") => config.auth_in_clear = true,
                 ("set", "exact") => exact = true,
+                ("set", "steps") => steps = true,
                 ("set", "binary") => binary = true,
                 ("set", "chunking") => config.chunking = Chunking::Always,
                 ("set", "no-chunking") => config.chunking = Chunking::Off,
@@ -216,13 +230,21 @@ impl Transcript {
                 Some(("--", " close")) => turns.push(Turn::Close),
                 Some(("--", " timeout")) => turns.push(Turn::Timeout),
                 Some(("--", " deliver")) => turns.push(Turn::Deliver),
+                Some(("--", " mail")) => turns.push(Turn::Mail),
+                Some(("--", " data")) => turns.push(Turn::Data),
+                Some(("--", " reset")) => turns.push(Turn::Reset),
+                Some(("--", " give-up")) => turns.push(Turn::GiveUp),
                 Some(("--", " quit")) => turns.push(Turn::Quit),
+                Some(("--", text)) if text.starts_with(" rcpt ") => {
+                    let (address, params) = with_parameters(text.trim_start_matches(" rcpt "));
+                    turns.push(Turn::Rcpt(address, rcpt_parameters(params)));
+                }
                 Some(("= ", "nothing")) => {}
                 Some(("= ", result)) => results.push(result.into()),
                 _ => panic!("{name}: what is {line:?}?"),
             }
         }
-        Self { name: name.into(), config, envelope, message, mechanisms, turns, results, proves }
+        Self { name: name.into(), config, envelope, message, steps, mechanisms, turns, results, proves }
     }
 
     /// How many octets the server says.
@@ -232,7 +254,10 @@ impl Transcript {
 
     /// Plays it, and checks every octet of the client and every result.
     pub fn play(&self, cut: Cut) -> Session {
-        let mut session = Session::new(self.config.clone(), self.envelope.clone(), self.message.clone());
+        let mut session = Session::idle(self.config.clone(), self.message.clone());
+        if !self.steps {
+            session.deliver(self.envelope.clone());
+        }
         session.encrypts = false;
         let boxed = |mechanism: &Scripted| Box::new(mechanism.clone()) as Box<dyn Mechanism>;
         session.client.authenticate(self.mechanisms.iter().map(boxed).collect()).expect("a session that is not open");
@@ -268,6 +293,16 @@ impl Transcript {
                     assert!(session.time_out(), "{}: nothing is waited for", self.name);
                 }
                 Turn::Deliver => session.deliver(self.envelope.clone()),
+                Turn::Mail => session.mail(self.envelope.from().clone(), self.envelope.params().clone()),
+                Turn::Rcpt(address, params) => {
+                    session.client.act().rcpt(address.clone(), params.clone()).expect("an open transaction");
+                }
+                Turn::Data => session.data(),
+                Turn::Reset => session.client.act().reset().expect("an idle session"),
+                Turn::GiveUp => {
+                    session.give_up();
+                    session.settle();
+                }
                 Turn::Quit => session.client.quit().expect("a session that can be left"),
             }
         }

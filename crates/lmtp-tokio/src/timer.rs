@@ -24,6 +24,9 @@ impl lmtp_futures::Timer for Timer {
 
     fn poll_until(&mut self, context: &mut Context<'_>, moment: Instant) -> Poll<()> {
         let moment = time::Instant::from_std(moment);
+        if moment <= time::Instant::now() {
+            return Poll::Ready(());
+        }
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(time::sleep_until(moment)));
         loop {
             if moment < sleep.deadline() {

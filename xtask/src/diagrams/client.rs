@@ -13,9 +13,14 @@ pub(super) fn draw() -> Result<String> {
     svg::draw(&LAYOUT, &Content { edges: &edges, words: &WORDS, note: NOTE, busy: &[] })
 }
 
-/// What is not drawn is a violation.
+/// What is not drawn is a violation, or as the rule says.
 fn is_drawn(state: State, input: Input) -> bool {
-    step(state, input).1 != Action::Violation
+    step(state, input).1 != Action::Violation && !is_given_up_early(state, input)
+}
+
+/// The rule of the note.
+fn is_given_up_early(state: State, input: Input) -> bool {
+    input == Input::GiveUp && state != State::Chunks && step(state, input) == (State::GivenUp, Action::Wait)
 }
 
 const NOTE: &str = "\
@@ -24,6 +29,7 @@ to that command. Behind it: what the client does;
 a verb is the command that it sends.
 2/4/5yz: any reply but 3yz (RFC 5321 section 4.2.1).
 A dot: the session is over.
+From RSET to DATA a message may be given up: GivenUp.
 Whatever has no way from a state is a violation,
 and the session is over.";
 
@@ -56,6 +62,7 @@ const LAYOUT: Layout = Layout {
         state("Ready", 620, 560),
         state("Quitting", 100, 560).out(Side::Below),
         state("NeedsReset", 100, 670),
+        state("Clearing", 350, 606),
         state("Resetting", 350, 670),
         // The envelope.
         state("Sender", 620, 670),
@@ -86,7 +93,10 @@ const LAYOUT: Layout = Layout {
         route("Courtesy", "Opening", &[(780, 443)], From(702, 476)),
         route("Opening", "Ready", &[], To(614, 500)),
         route("Ready", "Quitting", &[], From(300, 554)),
-        route("NeedsReset", "Quitting", &[], From(106, 632)),
+        route("NeedsReset", "Quitting", &[], To(94, 632)),
+        route("Ready", "Clearing", &[(570, 598)], From(432, 592)),
+        route("Clearing", "Ready", &[(590, 614)], From(432, 629)),
+        route("NeedsReset", "Clearing", &[(150, 606)], From(156, 600)),
         route("NeedsReset", "Resetting", &[], From(182, 664)),
         route("Ready", "Sender", &[], From(626, 620)),
         route("Resetting", "Sender", &[], From(430, 664)),
@@ -129,7 +139,12 @@ mod tests {
                 let cell = (format!("{input:?}"), format!("{action:?}"));
                 let edge = edges.iter().find(|edge| (&edge.from, &edge.to) == (&name(&state), &name(&next)));
                 let is_there = edge.is_some_and(|edge| edge.cells.contains(&cell));
-                assert_eq!(is_there, action != Action::Violation, "{cell:?} in {state:?}");
+                let is_told = matches!(
+                    (state, input),
+                    (State::Resetting | State::Sender | State::Recipients { .. } | State::Data, Input::GiveUp)
+                );
+                assert_eq!(is_there, action != Action::Violation && !is_told, "{cell:?} in {state:?}");
+                assert_eq!(is_told, is_given_up_early(state, input), "{cell:?} in {state:?}");
                 drawn += usize::from(is_there);
             }
         }

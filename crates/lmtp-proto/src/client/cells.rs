@@ -7,7 +7,7 @@ use crate::value::Verb;
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Greeting,
         Self::Lhlo,
         Self::Opening,
@@ -19,6 +19,7 @@ impl State {
         Self::Ready,
         Self::NeedsReset,
         Self::Resetting,
+        Self::Clearing,
         Self::Sender,
         Self::Recipients { accepted: false },
         Self::Recipients { accepted: true },
@@ -42,7 +43,7 @@ impl Input {
             Self::Encrypted,
             Self::Begin,
             Self::ContentEnds,
-            Self::ContentFails,
+            Self::GiveUp,
             Self::Drained,
             Self::Quit,
         ]);

@@ -113,14 +113,11 @@ impl Client {
     }
 
     /// The content will not be complete. Between two chunks the session goes on.
-    pub(super) fn give_up(&mut self, error: Error) {
+    pub(super) fn fail_content(&mut self, error: Error) {
         if self.state != State::Chunks {
             return self.fail(error);
         }
-        if let Some(transaction) = self.transactions.current_mut() {
-            transaction.give_up(error.into());
-        }
-        self.take_step(Input::ContentFails);
+        self.stop_current(error.into());
     }
 
     /// Sends the end of the data, or the last chunk.
@@ -136,7 +133,7 @@ impl Client {
                 self.note(|| Line::Content { octets });
                 self.note(|| Line::EndOfData);
             }
-            Err(error) => return self.give_up(Error::Content(error)),
+            Err(error) => return self.fail_content(Error::Content(error)),
         }
         self.take_step(Input::ContentEnds);
     }

@@ -37,6 +37,7 @@ impl Client {
                 }
             }
             Action::Open => self.events.push_back(Event::Open),
+            Action::Cleared => self.events.push_back(Event::Reset),
             Action::ExpectFinals => self.expect_finals(),
             Action::SendLoneDot => {
                 self.queue.put(b".\r\n");

@@ -13,6 +13,8 @@ use crate::{RecipientId, TransactionId};
 pub enum Event {
     /// LHLO was answered; [`capabilities`](super::Client::capabilities) are known.
     Open,
+    /// RSET was answered, where [`reset`](super::Client::reset) asked for it.
+    Reset,
     /// MAIL was answered.
     Sender(TransactionId, Reply),
     /// A RCPT was answered.

@@ -34,6 +34,7 @@ mod output;
 mod over;
 mod preflight;
 mod quirks;
+mod steps;
 pub mod table;
 mod transaction;
 mod transactions;
@@ -190,19 +191,30 @@ impl Client {
     /// As many messages as [`Config::depth`] allows are under way, or a report
     /// has not been taken, or QUIT was asked for.
     pub fn deliver(&mut self, envelope: Envelope, content: Content) -> Result<TransactionId, Misuse> {
+        self.may_add()?;
+        let id = self.next_id();
+        self.add(Transaction::new(id, envelope, content));
+        Ok(id)
+    }
+
+    fn may_add(&self) -> Result<(), Misuse> {
         if self.transactions.front().is_some_and(Transaction::is_over) {
             return Err(Misuse::ReportNotTaken);
         }
-        if self.transactions.len() >= self.config.depth.max(1) {
+        if self.transactions.len() >= self.config.depth.max(1) || self.transactions.last_is_open() {
             return Err(Misuse::Busy);
         }
-        if self.leaving {
-            return Err(Misuse::Over);
-        }
-        self.glance = Glance::Due;
+        if self.leaving { Err(Misuse::Over) } else { Ok(()) }
+    }
+
+    fn next_id(&mut self) -> TransactionId {
         let id = self.next_transaction;
         self.next_transaction = TransactionId(id.0.saturating_add(1));
-        let mut transaction = Transaction::new(id, envelope, content);
+        id
+    }
+
+    fn add(&mut self, mut transaction: Transaction) {
+        self.glance = Glance::Due;
         let closed = (self.state == State::Over).then_some(Error::Closed { phase: Phase::Mail });
         if let Some(error) = self.error.clone().or(closed) {
             transaction.stop(error.into(), 0);
@@ -211,7 +223,6 @@ impl Client {
         if self.needs_new_connection() && self.error.is_none() {
             self.turn_away();
         }
-        Ok(id)
     }
 
     /// Gives the next part of the content. Its octets are kept, not copied.
@@ -227,7 +238,7 @@ impl Client {
             match transaction.content(chunk, &mut self.queue) {
                 Ok(None) => {}
                 Ok(Some(chunk)) => self.chunk_left(&chunk),
-                Err(error) => self.give_up(Error::Content(error)),
+                Err(error) => self.fail_content(Error::Content(error)),
             }
         }
         Ok(())
@@ -258,7 +269,7 @@ impl Client {
         if !self.wants_body() {
             return Err(Misuse::NoBodyWanted);
         }
-        self.give_up(Error::BodyFailed);
+        self.fail_content(Error::BodyFailed);
         Ok(())
     }
 
@@ -361,11 +372,12 @@ impl Client {
     /// What is awaited, or would be next.
     pub fn phase(&self) -> Phase {
         match (self.state, self.in_flight.first()) {
-            (State::Content | State::Chunks | State::GivenUp, _) => Phase::Body,
+            (State::Content | State::Chunks, _) => Phase::Body,
             (State::Finals, _) if !self.in_flight.is_owed(self.queue.sent()) => Phase::Body,
             (State::Tls, _) => Phase::Tls,
             (_, Some(expected)) => expected.phase(),
             (State::Over | State::Quitting, None) => Phase::Quit,
+            (State::Recipients { .. }, None) => Phase::Rcpt,
             (_, None) => Phase::Mail,
         }
     }

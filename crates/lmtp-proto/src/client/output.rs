@@ -49,7 +49,7 @@ impl Client {
 
     /// Goes on with what the application has asked for meanwhile. Some of it
     /// waits for a look at the line: the beginning of a transaction when nothing
-    /// is due, the end of the data. `false` if the driver has to look first.
+    /// is due, a step in one, the end of the data. `false` if the driver has to look first.
     ///
     /// What the server says at such a moment answers nothing. Taken for the
     /// answer to what comes next, it would shift every answer behind it.
@@ -69,7 +69,8 @@ impl Client {
             self.take_step(Input::Quit);
             return true;
         }
-        if !(begins || ends) {
+        let step = self.next_step();
+        if !(begins || ends || step.is_some()) {
             return true;
         }
         if self.has_stray_input() && !self.in_flight.is_owed(self.queue.sent()) {
@@ -81,6 +82,8 @@ impl Client {
             self.glance = Glance::Due;
             if ends {
                 self.end_content();
+            } else if let Some(verb) = step {
+                self.take_step(Input::Say(verb));
             } else if self.begin_next() {
                 self.take_step(Input::Begin);
             }

@@ -3,8 +3,8 @@
 use super::extensions::Usable;
 use super::{Chunking, Config, EightBit};
 use crate::report::{Answer, RecipientFacts};
-use crate::value::{BodyType, ByMode, Capabilities, EnhancedCode, MailParams, Reply, ReplyCode};
-use crate::{Content, ContentClass, Report};
+use crate::value::{BodyType, ByMode, Capabilities, EnhancedCode, MailParams, RcptParams, Reply, ReplyCode};
+use crate::{Content, ContentClass, RecipientId, Report};
 
 /// What MAIL will say, and what the content may hold then.
 #[derive(Debug, Clone)]
@@ -37,7 +37,8 @@ pub(super) fn plan(
     report.mail = refusal_for_all(report, content, usable, config).or_else(|| unkept(wishes, usable, secured));
 
     let class = content.class.unwrap_or(ContentClass::EightBit);
-    let smtputf8 = usable.smtputf8() && (class == ContentClass::EightBitHeader || has_utf8(report, wishes));
+    let needs_smtputf8 = wishes.smtputf8 || class == ContentClass::EightBitHeader || has_utf8(report, wishes);
+    let smtputf8 = usable.smtputf8() && needs_smtputf8;
     let eight_bit_mime = usable.eight_bit_mime() && class > ContentClass::SevenBit;
     let binary = class == ContentClass::Binary;
     let allowed = match (smtputf8, eight_bit_mime) {
@@ -59,6 +60,26 @@ pub(super) fn plan(
     }
     let chunked = binary || config.chunking == Chunking::Always && offered.chunking();
     Plan { params, allowed, chunked }
+}
+
+/// The same for a recipient that comes when MAIL was sent, with these parameters.
+pub(super) fn plan_recipient(
+    report: &mut Report,
+    id: RecipientId,
+    said: &MailParams,
+    offered: &Capabilities,
+    config: &Config,
+) {
+    let usable = Usable::new(offered, config.extensions);
+    let mut missing = Missing::default();
+    let Some(recipient) = report.recipients.get_mut(id.index()) else { return };
+    if needs_smtputf8(recipient) && !said.smtputf8 {
+        recipient.rcpt = refusal(553, (6, 7), "the recipient needs SMTPUTF8, which the server was not asked for");
+    }
+    if let Some(params) = recipient.params.as_deref_mut() {
+        leave_out_of_rcpt(params, usable, said.smtputf8, &mut missing);
+    }
+    missing.tell(report);
 }
 
 /// Whether anything but the content holds UTF-8 (RFC 6531 section 3.4).
@@ -150,24 +171,28 @@ fn leave_out(report: &mut Report, params: &mut MailParams, usable: Usable<'_>) {
         missing.others |= !core::mem::take(&mut params.others).is_empty();
     }
     for params in report.recipients.iter_mut().filter_map(|recipient| recipient.params.as_deref_mut()) {
-        if !usable.dsn() {
-            missing.dsn |= params.notify.take().is_some() | params.orcpt.take().is_some();
-        }
-        if let Some(orcpt) = params.orcpt.take_if(|orcpt| !orcpt.is_ascii() && !usable.smtputf8()) {
-            params.orcpt = orcpt.to_ascii().ok();
-            missing.orcpt |= params.orcpt.is_none();
-        }
-        if !usable.xrcptforward() {
-            missing.forward |= params.forward.take().is_some();
-        }
-        if !usable.ignore_quota() {
-            missing.quota |= core::mem::take(&mut params.ignore_quota);
-        }
-        if !usable.others() {
-            missing.others |= !core::mem::take(&mut params.others).is_empty();
-        }
+        leave_out_of_rcpt(params, usable, usable.smtputf8(), &mut missing);
     }
     missing.tell(report);
+}
+
+fn leave_out_of_rcpt(params: &mut RcptParams, usable: Usable<'_>, smtputf8: bool, missing: &mut Missing) {
+    if !usable.dsn() {
+        missing.dsn |= params.notify.take().is_some() | params.orcpt.take().is_some();
+    }
+    if let Some(orcpt) = params.orcpt.take_if(|orcpt| !orcpt.is_ascii() && !smtputf8) {
+        params.orcpt = orcpt.to_ascii().ok();
+        missing.orcpt |= params.orcpt.is_none();
+    }
+    if !usable.xrcptforward() {
+        missing.forward |= params.forward.take().is_some();
+    }
+    if !usable.ignore_quota() {
+        missing.quota |= core::mem::take(&mut params.ignore_quota);
+    }
+    if !usable.others() {
+        missing.others |= !core::mem::take(&mut params.others).is_empty();
+    }
 }
 
 /// What was wished for and left out.

@@ -31,9 +31,11 @@ pub enum State {
     NeedsReset,
     /// The reply to RSET is awaited, a transaction is to follow.
     Resetting,
+    /// The reply to RSET is awaited, and nothing is to follow.
+    Clearing,
     /// The reply to MAIL is awaited.
     Sender,
-    /// A reply to RCPT is awaited.
+    /// A reply to RCPT is awaited, or the next recipient.
     Recipients {
         /// Whether one was accepted.
         accepted: bool,
@@ -48,8 +50,8 @@ pub enum State {
     Content,
     /// The content is on its way in chunks, each with a reply (RFC 3030).
     Chunks,
-    /// The content was given up between two chunks. What was sent is still
-    /// answered.
+    /// The message was given up, before its content or between two chunks. What
+    /// was sent is still answered.
     GivenUp,
     /// A final reply is awaited.
     Finals,
@@ -62,7 +64,8 @@ pub enum State {
 /// What happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Input {
-    /// This is said next, before the session is open.
+    /// This is said next: before the session is open, or where the application
+    /// goes step by step.
     Say(Verb),
     /// Nothing is left to be said before the session is open.
     Opened,
@@ -78,8 +81,8 @@ pub enum Input {
     Recipient(Tone, Next),
     /// The content is complete.
     ContentEnds,
-    /// The content will not be complete.
-    ContentFails,
+    /// The message is given up.
+    GiveUp,
     /// The reply to a chunk that is not the last, and whether other chunks were
     /// sent behind it.
     Chunk(Tone, More),
@@ -162,6 +165,8 @@ pub enum Action {
     GoAway,
     /// Tells that every recipient has its answer.
     Finish,
+    /// Tells that RSET was answered.
+    Cleared,
     /// Reports that the server turns the session away.
     TurnedAway,
     /// Closes.
@@ -209,7 +214,7 @@ pub const fn step(state: State, input: Input) -> (State, Action) {
 
         // A transaction opens (RFC 5321 section 3.3).
         (S::Ready, I::Begin)                           => (S::Sender, A::Send(Verb::Mail)),
-        (S::NeedsReset, I::Begin)                         => (S::Resetting, A::Send(Verb::Rset)),
+        (S::NeedsReset, I::Begin)                      => (S::Resetting, A::Send(Verb::Rset)),
         (S::Resetting, I::Reply(Verb::Rset, Yes))      => (S::Sender, A::Send(Verb::Mail)),
         (S::Sender, I::Reply(Verb::Mail, Yes))         => (S::Recipients { accepted: false }, A::Send(Verb::Rcpt)),
         (S::Sender, I::Reply(Verb::Mail, No))          => (S::Refused, A::Wait),
@@ -222,6 +227,12 @@ pub const fn step(state: State, input: Input) -> (State, Action) {
         (S::Recipients { .. }, I::Recipient(Yes, Bdat))
         | (S::Recipients { accepted: true }, I::Recipient(No, Bdat)) => (S::Chunks, A::AskForContent),
         (S::Recipients { accepted: false }, I::Recipient(No, Data | Bdat)) => (S::NoRecipients, A::Wait),
+
+        // Or when the application gives them, and then says that they are all.
+        (S::Recipients { accepted }, I::Say(Verb::Rcpt))        => (S::Recipients { accepted }, A::Send(Verb::Rcpt)),
+        (S::Recipients { accepted: true }, I::Say(Verb::Data))  => (S::Data, A::Send(Verb::Data)),
+        (S::Recipients { accepted: true }, I::Say(Verb::Bdat))  => (S::Chunks, A::AskForContent),
+        (S::Recipients { accepted: false }, I::Say(Verb::Data | Verb::Bdat)) => (S::NoRecipients, A::Wait),
 
         // The content, and an answer for each recipient (RFC 2033 section 4.2).
         (S::Data, I::Reply(Verb::Data, GoOn))          => (S::Content, A::AskForContent),
@@ -236,22 +247,30 @@ pub const fn step(state: State, input: Input) -> (State, Action) {
         (S::Finals, I::Chunk(Yes, Follow))             => (S::Finals, A::Wait),
         (S::Chunks, I::Chunk(No, Last))                => (S::NeedsReset, A::Finish),
         (S::Chunks | S::Finals, I::Chunk(No, Follow))  => (S::Over, A::GoAway),
-        (S::Chunks, I::ContentFails)                   => (S::GivenUp, A::Wait),
-        (S::GivenUp, I::Chunk(Yes | No, _))            => (S::GivenUp, A::Wait),
-        (S::GivenUp, I::Drained)                       => (S::NeedsReset, A::Finish),
+
+        // A message is given up where its content has not begun, or between two
+        // chunks. The answers that are due are heard.
+        (S::Resetting | S::Sender | S::Recipients { .. } | S::Data | S::Chunks, I::GiveUp) => (S::GivenUp, A::Wait),
+        (S::GivenUp, I::Reply(Verb::Rset, Yes) | I::Reply(Verb::Mail, Yes | No)) => (S::GivenUp, A::Wait),
+        (S::GivenUp, I::Recipient(Yes | No, _) | I::Chunk(Yes | No, _)) => (S::GivenUp, A::Wait),
 
         // Nobody is left to send to. What was sent ahead is answered all the
         // same, and its answers are only consequences. A dot after a refused
         // MAIL might store something for somebody, so there it is not sent.
         (S::Refused, I::Recipient(Yes | No, _))        => (S::Refused, A::Wait),
         (S::Refused, I::Reply(Verb::Data, No))         => (S::Refused, A::Wait),
-        (S::Refused, I::Reply(Verb::Data, GoOn))       => (S::Over, A::Leave),
+        (S::GivenUp, I::Reply(Verb::Data, No))         => (S::GivenUp, A::Wait),
+        (S::Refused | S::GivenUp, I::Reply(Verb::Data, GoOn)) => (S::Over, A::Leave),
         (S::NoRecipients, I::Reply(Verb::Data, No))    => (S::NoRecipients, A::Wait),
         (S::NoRecipients, I::Reply(Verb::Data, GoOn))  => (S::Over, A::SendLoneDot),
-        (S::Refused | S::NoRecipients, I::Drained)     => (S::NeedsReset, A::Finish),
+        (S::Refused | S::NoRecipients | S::GivenUp, I::Drained) => (S::NeedsReset, A::Finish),
+
+        // Whatever the server has of a transaction is to be forgotten.
+        (S::Ready | S::NeedsReset, I::Say(Verb::Rset)) => (S::Clearing, A::Send(Verb::Rset)),
+        (S::Clearing, I::Reply(Verb::Rset, Yes))       => (S::Ready, A::Cleared),
 
         // The session ends.
-        (S::Ready | S::NeedsReset, I::Quit)               => (S::Quitting, A::Send(Verb::Quit)),
+        (S::Ready | S::NeedsReset, I::Quit)            => (S::Quitting, A::Send(Verb::Quit)),
         (S::Quitting, I::Reply(Verb::Quit, _))         => (S::Over, A::Close),
 
         _                                              => (S::Over, A::Violation),

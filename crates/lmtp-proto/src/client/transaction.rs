@@ -11,11 +11,11 @@ use super::limits::Used;
 use super::preflight;
 use super::table::{More, Next, Tone};
 use super::{Config, Event};
-use crate::report::Answer;
-use crate::value::{Capabilities, Command, MailParams, Reply, ReplyCode, Verb};
+use crate::report::{Answer, RecipientFacts};
+use crate::value::{Capabilities, Command, MailParams, RcptParams, Reply, ReplyCode, Verb};
 use crate::{
-    Content, ContentClass, ContentError, Envelope, Fault, Limit, Limits, LineEndings, Phase, RecipientId, Report,
-    SendQueue, TransactionId,
+    Content, ContentClass, ContentError, Envelope, Fault, ForwardPath, Limit, Limits, LineEndings, Phase, RecipientId,
+    Report, SendQueue, TransactionId,
 };
 
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub(super) struct Transaction {
     /// Where in the stream the end stands, once it is queued: what is behind
     /// this place only leaves when it may have left.
     end_at: Option<u64>,
+    /// Whether recipients may still be added.
+    open: bool,
     /// Whether content was asked for and not given since.
     asked: bool,
     /// Octets of all answers in the report.
@@ -64,9 +66,51 @@ impl Transaction {
             held: Bytes::new(),
             content_from: None,
             end_at: None,
+            open: false,
             asked: false,
             answers: 0,
             stage: Stage::Waiting,
+        }
+    }
+
+    /// The same, to be gone through step by step.
+    pub(super) fn open(self) -> Self {
+        Self { open: true, ..self }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// No more recipients will be added.
+    pub(super) fn close(&mut self) {
+        self.open = false;
+    }
+
+    /// Adds a recipient; `None` if there are too many.
+    pub(super) fn add(&mut self, path: ForwardPath, params: RcptParams) -> Option<RecipientId> {
+        let id = RecipientId(u32::try_from(self.report.recipients.len()).ok()?);
+        self.report.recipients.push(RecipientFacts::new(path, params));
+        Some(id)
+    }
+
+    /// What is known of a recipient that was added, without asking the server; where
+    /// the transaction has not begun, that is found out then.
+    pub(super) fn check(&mut self, id: RecipientId, offered: &Capabilities, config: &Config) -> Option<Reply> {
+        if self.is_under_way() {
+            preflight::plan_recipient(&mut self.report, id, &self.params, offered, config);
+            self.next = self.place_from(self.next);
+        }
+        Some(self.report.recipients.get(id.index())?.rcpt.as_ref()?.reply.clone())
+    }
+
+    /// What is to be said when everything said has its answer.
+    pub(super) fn next_step(&self) -> Option<Verb> {
+        match () {
+            () if self.next < self.report.recipients.len() => Some(Verb::Rcpt),
+            () if self.open => None,
+            () if self.writer.is_chunked() => Some(Verb::Bdat),
+            () => Some(Verb::Data),
         }
     }
 
@@ -111,7 +155,7 @@ impl Transaction {
         self.writer = Writer::new(plan.chunked, config.line_endings, plan.allowed);
         self.stage = Stage::UnderWay;
         self.next = self.place_from(0);
-        self.report.mail.is_none() && self.next < self.report.recipients.len()
+        self.report.mail.is_none() && (self.open || self.next < self.report.recipients.len())
     }
 
     /// The place of the first recipient from `place` on that the server is to be
@@ -130,7 +174,7 @@ impl Transaction {
         let params = recipient.params.as_deref().cloned().unwrap_or_default();
         let (path, id) = (recipient.path.clone(), recipient_id(self.next));
         self.next = self.place_from(self.next.saturating_add(1));
-        let next = match self.next < self.report.recipients.len() {
+        let next = match self.open || self.next < self.report.recipients.len() {
             true => Next::Rcpt,
             false if self.writer.is_chunked() => Next::Bdat,
             false => Next::Data,

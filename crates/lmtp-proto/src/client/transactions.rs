@@ -25,6 +25,16 @@ impl Transactions {
         self.list.push_back(Box::new(transaction));
     }
 
+    /// Whether recipients may still be added to the last.
+    pub(super) fn last_is_open(&self) -> bool {
+        self.list.back().is_some_and(|transaction| transaction.is_open())
+    }
+
+    /// The one that recipients may still be added to.
+    pub(super) fn open_mut(&mut self) -> Option<&mut Transaction> {
+        self.list.back_mut().map(Box::as_mut).filter(|transaction| transaction.is_open())
+    }
+
     pub(super) fn len(&self) -> usize {
         self.list.len()
     }

@@ -68,16 +68,17 @@ pub(crate) struct RecipientFacts {
     pub(crate) final_reply: Option<Answer>,
 }
 
+impl RecipientFacts {
+    pub(crate) fn new(path: ForwardPath, params: RcptParams) -> Self {
+        let params = (params != RcptParams::default()).then(|| Box::new(params));
+        Self { path, params, withheld: false, rcpt: None, final_reply: None }
+    }
+}
+
 impl Report {
     pub(crate) fn new(transaction: TransactionId, envelope: Envelope) -> Self {
         let (from, _, to) = envelope.into_parts();
-        let recipients = to.into_iter().map(|(path, params)| RecipientFacts {
-            path,
-            params: (params != RcptParams::default()).then(|| Box::new(params)),
-            withheld: false,
-            rcpt: None,
-            final_reply: None,
-        });
+        let recipients = to.into_iter().map(|(path, params)| RecipientFacts::new(path, params));
         Self {
             transaction,
             from,
@@ -133,9 +134,10 @@ impl Report {
     /// Why recipients were left *unsent* or *uncertain*; `None` when every
     /// recipient has an answer.
     pub fn error(&self) -> Option<&Fault> {
-        // Those whom a limit kept back have an answer when MAIL is refused.
-        let limit = self.limit.as_ref().filter(|_| self.recipients().any(|recipient| recipient.answer.is_none()));
-        self.fault.as_ref().or(limit)
+        // Those whom a limit kept back, and those of a message that was given up,
+        // may have got their answers since.
+        let unanswered = self.recipients.is_empty() || self.recipients().any(|recipient| recipient.answer.is_none());
+        self.fault.as_ref().or(self.limit.as_ref()).filter(|_| unanswered)
     }
 
     /// What went wrong without changing any outcome, such as a connection that
@@ -168,7 +170,9 @@ impl Report {
         }
         self.reached = fault.phase();
         let asked = self.recipients().zip(&self.recipients).filter(|(_, facts)| !facts.withheld);
-        if asked.map(|(recipient, _)| recipient).any(|recipient| recipient.answer.is_none()) {
+        let unanswered = asked.map(|(recipient, _)| recipient).any(|recipient| recipient.answer.is_none());
+        // Recipients that were not given yet have no answer either.
+        if unanswered || self.recipients.is_empty() {
             self.fault = Some(fault);
         } else {
             self.warn(fault.message());

@@ -42,6 +42,11 @@ impl Envelope {
         Ok(Self { from, params: MailParams::default(), recipients })
     }
 
+    /// One whose recipients are still to come.
+    pub(crate) fn open(from: ReversePath, params: MailParams) -> Self {
+        Self { from, params, recipients: Vec::new() }
+    }
+
     /// The same envelope with these parameters for MAIL. SIZE, BODY and SMTPUTF8
     /// are not taken from them: they follow from the message and the server.
     #[must_use]
