@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use lmtp_proto::auth::Mechanism;
 use lmtp_proto::client::{Config, EightBit, Line, Pipelining};
 use lmtp_proto::value::LhloName;
 use lmtp_proto::{Endpoint, Fault, Limits, LineEndings, Timeouts};
@@ -13,6 +14,7 @@ use crate::{Client, Handle};
 pub struct Builder {
     pub(crate) endpoint: Endpoint,
     pub(crate) config: Config,
+    pub(crate) mechanisms: Vec<Box<dyn Mechanism>>,
     pub(crate) handle: Handle,
     pub(crate) on_line: Option<OnLine>,
 }
@@ -22,7 +24,14 @@ pub(crate) type OnLine = Box<dyn FnMut(&Line) + Send>;
 
 impl Builder {
     pub(crate) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, config: Config::default(), handle: Handle::new(), on_line: None }
+        Self { endpoint, config: Config::default(), mechanisms: Vec::new(), handle: Handle::new(), on_line: None }
+    }
+
+    /// Everything that can be set at once. What is set afterwards changes it.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
     }
 
     /// Who we say we are in LHLO; `localhost` if not told.
@@ -65,6 +74,22 @@ impl Builder {
     #[must_use]
     pub fn eight_bit(mut self, eight_bit: EightBit) -> Self {
         self.config.eight_bit = eight_bit;
+        self
+    }
+
+    /// How many messages [`Client::deliver_all`] may have under way at once; 2, if not
+    /// told.
+    #[must_use]
+    pub fn depth(mut self, messages: usize) -> Self {
+        self.config.depth = messages;
+        self
+    }
+
+    /// Logs in by the first of these mechanisms that the server offers and that may be
+    /// used on the line (RFC 4954); if that is not to be, the session does not open.
+    #[must_use]
+    pub fn authenticate(mut self, mechanisms: Vec<Box<dyn Mechanism>>) -> Self {
+        self.mechanisms = mechanisms;
         self
     }
 

@@ -60,9 +60,9 @@ pub struct Client {
     pub(crate) endings: LineEndings,
     handle: Handle,
     on_line: Option<OnLine>,
-    /// A message is under way; still set afterwards if it was abandoned, or the
-    /// caller's code, a reader or a hook, has panicked.
-    pub(crate) delivering: bool,
+    /// A message is under way, or was when it was abandoned: by a guard that was
+    /// dropped, or by a panic of the caller's code.
+    pub(crate) under_way: bool,
 }
 
 impl Client {
@@ -93,10 +93,13 @@ impl Client {
     }
 
     pub(crate) fn open(builder: Builder, socket: Socket) -> Result<Self, Fault> {
-        let Builder { endpoint, config, handle, on_line } = builder;
+        let Builder { endpoint, config, mechanisms, handle, on_line } = builder;
         let endings = config.line_endings;
-        let connection = Connection::new(Machine::new(config), socket);
-        let mut client = Self { connection, endpoint, endings, handle, on_line, delivering: false };
+        let mut machine = Machine::new(config);
+        // It is new, so it is not too late.
+        let _ = machine.authenticate(mechanisms);
+        let connection = Connection::new(machine, socket);
+        let mut client = Self { connection, endpoint, endings, handle, on_line, under_way: false };
         loop {
             match client.next_event() {
                 Ok(Some(Event::Open)) => return Ok(client),
@@ -121,16 +124,35 @@ impl Client {
     ///
     /// Nothing happens before the reports are asked for. Where the server offers
     /// PIPELINING the next message is begun before the answers to the last one
-    /// are in, up to [`Config::depth`](lmtp_proto::Config::depth) of them, so that a busy
-    /// connection costs one round trip a message. When the connection is lost,
-    /// those behind the one that was under way are *unsent*.
+    /// are in, up to [`Builder::depth`] of them, so that a busy connection costs one
+    /// round trip a message. When the connection is lost, those behind the one that
+    /// was under way are *unsent*.
     pub fn deliver_all<'m, I, B>(&mut self, messages: I) -> Deliveries<'_, 'm, I::IntoIter>
     where
         I: IntoIterator<Item = (Envelope, B)>,
         B: Into<Body<'m>>,
     {
-        self.give_up_abandoned();
         Deliveries::new(self, messages.into_iter())
+    }
+
+    /// Sends RSET, which makes the server forget whatever it may hold of a message,
+    /// and waits for the reply. Nobody needs to: what was abandoned is reset before
+    /// the next message.
+    ///
+    /// # Errors
+    ///
+    /// The session is over, or the connection was lost.
+    pub fn reset(&mut self) -> Result<(), Error> {
+        self.settle();
+        self.machine().reset()?;
+        loop {
+            match self.next_event() {
+                Ok(Some(Event::Reset)) => return Ok(()),
+                Ok(Some(_)) => {}
+                Ok(None) => return Err(Misuse::Over.into()),
+                Err(fault) => return Err(self.explain(fault, None).into()),
+            }
+        }
     }
 
     /// Says QUIT and waits for the reply. A session that is over already, as
@@ -141,7 +163,7 @@ impl Client {
     /// The connection was lost before the reply. What has been delivered stays
     /// delivered.
     pub fn quit(mut self) -> Result<(), Fault> {
-        self.give_up_abandoned();
+        self.settle();
         let machine = &mut self.connection.machine;
         if machine.error().is_some() || machine.quit().is_err() {
             return Ok(());
@@ -155,8 +177,8 @@ impl Client {
         }
     }
 
-    /// What has become of the message so far: of use after a panic of the
-    /// caller's reader.
+    /// What has become of the message that is under way, or was when it was abandoned:
+    /// of several the first.
     pub fn report(&self) -> Option<Report> {
         self.connection.machine.report()
     }
@@ -190,13 +212,32 @@ impl Client {
         chunk.map(drop)
     }
 
-    /// What was left half way stays so: whatever a server has of it, it has no end.
-    fn give_up_abandoned(&mut self) {
-        if std::mem::take(&mut self.delivering) {
-            self.connection.machine.abort();
-            while self.connection.machine.take_report().is_some() {}
-            self.close();
+    /// Gives up what was left half way, so that the connection is where a message may
+    /// begin, or closed.
+    pub(crate) fn settle(&mut self) {
+        while self.under_way {
+            let machine = self.machine();
+            machine.give_up();
+            while machine.take_report().is_some() {}
+            let left = machine.reports().next().is_some();
+            self.under_way = left;
+            if self.under_way && !matches!(self.next_event(), Ok(Some(_))) {
+                // The end of the session is the end of every message.
+                self.machine().abort();
+            }
         }
+    }
+
+    /// LMTP's part of the machine.
+    pub(crate) fn machine(&mut self) -> &mut Machine {
+        &mut self.connection.machine
+    }
+
+    /// Takes the report of a message that is over, with the whole story of its fault.
+    pub(crate) fn take_report(&mut self, unread: Option<io::Error>) -> Option<Report> {
+        let mut report = self.machine().take_report()?;
+        report.explain(|fault| self.explain(fault, unread));
+        Some(report)
     }
 
     pub(crate) fn next_event(&mut self) -> Result<Option<Event>, Fault> {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::iter::Fuse;
+use std::mem;
 
 use lmtp_proto::client::Event;
 use lmtp_proto::client::table::State;
@@ -15,13 +16,15 @@ use crate::{Body, Client};
 ///
 /// It sends while it is asked. Dropped before its end, it leaves messages half
 /// way: [`Client::report`] tells of the first, and the next call to the client
-/// gives them up by closing the connection.
+/// gives them up.
 #[must_use = "nothing is sent before the reports are asked for"]
 pub struct Deliveries<'a, 'm, I> {
     client: &'a mut Client,
     messages: Fuse<I>,
     /// What was taken from `messages` and has not been reported, in order.
     begun: VecDeque<Begun<'m>>,
+    /// What was left by calls before was given up.
+    settled: bool,
 }
 
 /// A message whose report is due.
@@ -38,20 +41,23 @@ where
     B: Into<Body<'m>>,
 {
     pub(crate) fn new(client: &'a mut Client, messages: I) -> Self {
-        Self { client, messages: messages.fuse(), begun: VecDeque::new() }
+        Self { client, messages: messages.fuse(), begun: VecDeque::new(), settled: false }
     }
 
     /// Gives the machine as many messages as it may have at once, or one to be told
     /// that it cannot be sent.
     fn begin(&mut self) {
-        while (self.begun.is_empty() || self.client.connection.machine.has_room())
+        while (self.begun.is_empty() || self.client.machine().has_room())
             && let Some((envelope, body)) = self.messages.next()
         {
             let mut body = body.into();
             let begun = match body.content(self.client.endings) {
                 Err(fault) => Begun::Unsent(Box::new(Report::unsent(envelope, fault))),
-                Ok(content) => match self.client.connection.machine.deliver(envelope, content) {
-                    Ok(id) => Begun::Given { id, body, failed: None },
+                Ok(content) => match self.client.machine().deliver(envelope, content) {
+                    Ok(id) => {
+                        self.client.under_way = true;
+                        Begun::Given { id, body, failed: None }
+                    }
                     // Only a client that has said QUIT refuses, and that is gone.
                     Err(_) => return,
                 },
@@ -62,32 +68,12 @@ where
 
     /// The report of the first, if all is known.
     fn take(&mut self) -> Option<Report> {
-        if !matches!(self.begun.front()?, Begun::Given { .. }) {
-            let Some(Begun::Unsent(report)) = self.begun.pop_front() else { return None };
-            return Some(*report);
-        }
-        let mut report = self.client.connection.machine.take_report()?;
-        if let Some(Begun::Given { failed, .. }) = self.begun.pop_front() {
-            report.explain(|fault| self.client.explain(fault, failed));
-        }
-        Some(report)
-    }
-
-    fn next_report(&mut self) -> Option<Report> {
-        loop {
-            self.begin();
-            if let Begun::Unsent(_) = self.begun.front()? {
-                return self.take();
-            }
-            match self.client.next_event() {
-                Ok(Some(Event::BodyWanted(wanted))) => self.give(wanted),
-                // With every answer in, one thing may still have to be said: the
-                // lone dot before the connection is closed.
-                Ok(Some(Event::Done(_))) if self.client.connection.machine.state() != State::Over => return self.take(),
-                Ok(Some(_)) => {}
-                Ok(None) | Err(_) => return self.take(),
-            }
-        }
+        let report = match self.begun.pop_front()? {
+            Begun::Unsent(report) => Some(*report),
+            Begun::Given { failed, .. } => self.client.take_report(failed),
+        };
+        self.client.under_way = self.begun.iter().any(|begun| matches!(begun, Begun::Given { .. }));
+        report
     }
 
     fn give(&mut self, wanted: TransactionId) {
@@ -109,10 +95,23 @@ where
     type Item = Report;
 
     fn next(&mut self) -> Option<Report> {
-        self.client.delivering = true;
-        let report = self.next_report();
-        self.client.delivering = self.begun.iter().any(|begun| matches!(begun, Begun::Given { .. }));
-        report
+        if !mem::replace(&mut self.settled, true) {
+            self.client.settle();
+        }
+        loop {
+            self.begin();
+            if let Begun::Unsent(_) = self.begun.front()? {
+                return self.take();
+            }
+            match self.client.next_event() {
+                Ok(Some(Event::BodyWanted(wanted))) => self.give(wanted),
+                // With every answer in, one thing may still have to be said: the
+                // lone dot before the connection is closed.
+                Ok(Some(Event::Done(_))) if self.client.machine().state() != State::Over => return self.take(),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return self.take(),
+            }
+        }
     }
 }
 

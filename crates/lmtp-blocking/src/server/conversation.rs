@@ -8,11 +8,10 @@ use lmtp_proto::value::{AuthResponse, ForwardPath, MailParams, RcptParams, Rever
 use lmtp_proto::{Envelope, Reply, TransactionId};
 
 use super::line::Line;
-use super::message::Body;
-use super::{Handler, Message, Session, Verdicts};
+use super::{Handler, Incoming, Message, Session, Verdicts};
 
 /// A message whose content has not begun.
-struct Incoming {
+struct Begun {
     id: TransactionId,
     from: ReversePath,
     params: MailParams,
@@ -23,7 +22,7 @@ struct Incoming {
 struct Conversation<'a, S> {
     line: &'a Arc<Line>,
     session: S,
-    incoming: Option<Incoming>,
+    begun: Option<Begun>,
     mechanism: Option<Box<dyn Mechanism>>,
 }
 
@@ -38,7 +37,7 @@ pub(super) fn converse<H: Handler>(line: &Arc<Line>, peer: &mut Peer, handler: &
             None => handler.connect(peer).map(|made| session = Some(made)),
         });
         if let (Some(_), Some(session)) = (accepted, session) {
-            return Conversation { line, session, incoming: None, mechanism: None }.run();
+            return Conversation { line, session, begun: None, mechanism: None }.run();
         }
     }
 }
@@ -49,7 +48,7 @@ impl<S: Session> Conversation<'_, S> {
             match event {
                 Event::Question(question) => self.answer(question),
                 Event::Over(_, ending) => {
-                    self.incoming = None;
+                    self.begun = None;
                     self.line.call(|| self.session.over(&ending));
                 }
                 Event::Trace(name) => {
@@ -80,24 +79,24 @@ impl<S: Session> Conversation<'_, S> {
             // Who serves this client is known; and what nobody knows is not granted.
             _ => Err(Reply::try_again_later()),
         });
-        match (accepted, &mut self.incoming) {
-            (Some(Ask::Mail(id, from, params)), incoming) => {
-                *incoming = Some(Incoming { id, from, params, to: Vec::new() });
+        match (accepted, &mut self.begun) {
+            (Some(Ask::Mail(id, from, params)), begun) => {
+                *begun = Some(Begun { id, from, params, to: Vec::new() });
             }
-            (Some(Ask::Rcpt(_, _, to, params)), Some(incoming)) => incoming.to.push((to, params)),
+            (Some(Ask::Rcpt(_, _, to, params)), Some(begun)) => begun.to.push((to, params)),
             (Some(Ask::Data(_)), _) => self.deliver(),
             _ => {}
         }
     }
 
     fn deliver(&mut self) {
-        let Some(Incoming { id, from, params, to }) = self.incoming.take() else { return };
+        let Some(Begun { id, from, params, to }) = self.begun.take() else { return };
         let Ok(envelope) = Envelope::with_recipients(from, to) else { return };
         let envelope = envelope.with_params(params.clone());
         let Self { line, session, .. } = self;
         line.begin(id);
         let verdicts = Verdicts::new(Arc::clone(line), id, envelope.recipients().len());
-        let body = Body::new(Arc::clone(line), id);
+        let body = Incoming::new(Arc::clone(line), id);
         line.call(|| session.deliver(Message { id, envelope, params, body }, verdicts));
         line.finish();
     }

@@ -24,7 +24,7 @@ pub struct Message {
     /// out.
     pub params: MailParams,
     /// The content.
-    pub body: Body,
+    pub body: Incoming,
 }
 
 /// The content of a message, dots undone, as it comes in. Also a [`Read`], whose
@@ -34,7 +34,7 @@ pub struct Message {
 /// It is read from the client as it is asked for, so that a reader who takes his time
 /// lets the client wait. A body that is dropped is read to its end for nobody.
 #[derive(Debug)]
-pub struct Body {
+pub struct Incoming {
     line: Arc<Line>,
     id: TransactionId,
     /// A piece that was not taken whole.
@@ -43,7 +43,7 @@ pub struct Body {
     ended: Option<Result<(), BodyError>>,
 }
 
-impl Body {
+impl Incoming {
     pub(super) fn new(line: Arc<Line>, id: TransactionId) -> Self {
         Self { line, id, rest: Bytes::new(), ended: None }
     }
@@ -89,7 +89,7 @@ impl Body {
     }
 }
 
-impl Read for Body {
+impl Read for Incoming {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         if room.is_empty() {
             return Ok(0);
@@ -103,7 +103,7 @@ impl Read for Body {
     }
 }
 
-impl Drop for Body {
+impl Drop for Incoming {
     fn drop(&mut self) {
         self.line.stop_reading(self.id);
     }

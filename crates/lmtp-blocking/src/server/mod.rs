@@ -33,7 +33,7 @@ use crate::drive::TICK;
 
 pub use self::handler::{Handler, Session};
 pub use self::listen::{Bind, Listen, Listener};
-pub use self::message::{Body, Message};
+pub use self::message::{Incoming, Message};
 pub use self::shutdown::Shutdown;
 pub use self::verdicts::Verdicts;
 
