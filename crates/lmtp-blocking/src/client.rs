@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::mem;
 use std::net::Shutdown;
 
 use lmtp_proto::client::{Client as Machine, Event, Line};
@@ -63,6 +64,9 @@ pub struct Client {
     /// A message is under way, or was when it was abandoned: by a guard that was
     /// dropped, or by a panic of the caller's code.
     pub(crate) under_way: bool,
+    /// The caller's code may be running, a reader or a hook; still set afterwards if it
+    /// has panicked.
+    in_callers_hands: bool,
 }
 
 impl Client {
@@ -99,7 +103,8 @@ impl Client {
         // It is new, so it is not too late.
         let _ = machine.authenticate(mechanisms);
         let connection = Connection::new(machine, socket);
-        let mut client = Self { connection, endpoint, endings, handle, on_line, under_way: false };
+        let mut client =
+            Self { connection, endpoint, endings, handle, on_line, under_way: false, in_callers_hands: false };
         loop {
             match client.next_event() {
                 Ok(Some(Event::Open)) => return Ok(client),
@@ -201,7 +206,9 @@ impl Client {
     /// Gives the machine the next part of the message, or the end of it.
     pub(crate) fn give(&mut self, body: &mut Body<'_>) -> io::Result<()> {
         self.handle.shared().enter(Phase::Body);
+        self.in_callers_hands = true;
         let chunk = body.next_chunk();
+        self.in_callers_hands = false;
         let machine = &mut self.connection.machine;
         // The machine has just asked, so it cannot be the wrong moment.
         let _ = match &chunk {
@@ -215,6 +222,11 @@ impl Client {
     /// Gives up what was left half way, so that the connection is where a message may
     /// begin, or closed.
     pub(crate) fn settle(&mut self) {
+        if mem::take(&mut self.in_callers_hands) {
+            // What was to be said has not been said, and is not said now.
+            self.machine().abort();
+            self.close();
+        }
         while self.under_way {
             let machine = self.machine();
             machine.give_up();
@@ -261,7 +273,9 @@ impl Client {
 
     fn show(&mut self, line: &Line) {
         if let Some(hook) = &mut self.on_line {
+            self.in_callers_hands = true;
             hook(line);
+            self.in_callers_hands = false;
         }
     }
 

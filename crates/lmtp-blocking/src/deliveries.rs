@@ -66,6 +66,11 @@ where
         }
     }
 
+    /// Whether that is the first whose report is due, and not one that was given up.
+    fn is_first(&self, done: TransactionId) -> bool {
+        matches!(self.begun.front(), Some(Begun::Given { id, .. }) if *id == done)
+    }
+
     /// The report of the first, if all is known.
     fn take(&mut self) -> Option<Report> {
         let report = match self.begun.pop_front()? {
@@ -107,7 +112,9 @@ where
                 Ok(Some(Event::BodyWanted(wanted))) => self.give(wanted),
                 // With every answer in, one thing may still have to be said: the
                 // lone dot before the connection is closed.
-                Ok(Some(Event::Done(_))) if self.client.machine().state() != State::Over => return self.take(),
+                Ok(Some(Event::Done(done))) if self.is_first(done) && self.client.machine().state() != State::Over => {
+                    return self.take();
+                }
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) => return self.take(),
             }
@@ -117,6 +124,9 @@ where
 
 impl<I> fmt::Debug for Deliveries<'_, '_, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Deliveries").field("client", &self.client).field("begun", &self.begun.len()).finish_non_exhaustive()
+        f.debug_struct("Deliveries")
+            .field("client", &self.client)
+            .field("begun", &self.begun.len())
+            .finish_non_exhaustive()
     }
 }

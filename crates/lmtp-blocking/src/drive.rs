@@ -148,7 +148,11 @@ impl<M: Machine, S: Stream> Connection<M, S> {
         if self.bounds[which] != left {
             // Less than a microsecond would be rounded to zero, which means for ever.
             let bound = left.max(Duration::from_millis(1));
-            if which == 0 { self.stream.set_read_timeout(bound)? } else { self.stream.set_write_timeout(bound)? }
+            if which == 0 {
+                self.stream.set_read_timeout(bound)?
+            } else {
+                self.stream.set_write_timeout(bound)?
+            }
             self.bounds[which] = left;
         }
         transfer(self)

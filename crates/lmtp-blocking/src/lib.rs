@@ -18,9 +18,9 @@ pub use builder::Builder;
 pub use client::{Client, send};
 pub use deliveries::Deliveries;
 pub use handle::Handle;
-pub use steps::{Content, Transaction};
 #[cfg(unix)]
 pub use server::{Bind, Handler, Incoming, Listen, Listener, Message, Server, Session, Shutdown, Verdicts, serve};
+pub use steps::{Content, Transaction};
 
 pub use lmtp_proto::{
     self as proto, Config, ContentClass, ContentError, ContentProblem, Endpoint, Envelope, Fault, FaultKind,

@@ -5,7 +5,9 @@ use std::fmt;
 use bytes::Bytes;
 use lmtp_proto::client::Event;
 use lmtp_proto::value::{MailParams, RcptParams};
-use lmtp_proto::{Content as Known, Fault, ForwardPath, Misuse, NotDelivered, Reply, Report, ReversePath};
+use lmtp_proto::{
+    Content as Known, Fault, ForwardPath, Misuse, NotDelivered, Reply, Report, ReversePath, TransactionId,
+};
 
 use crate::Client;
 
@@ -33,10 +35,10 @@ impl Client {
         content: Known,
     ) -> Result<Transaction<'_>, Misuse> {
         self.settle();
-        self.machine().mail(from, params, content)?;
+        let id = self.machine().mail(from, params, content)?;
         self.under_way = true;
-        let mut transaction = Transaction { open: Open { client: self, over: false, answered: None } };
-        transaction.open.until(|event| matches!(event, Event::Sender(..)));
+        let mut transaction = Transaction { open: Open { client: self, id, over: false, answered: None } };
+        transaction.open.until(|event| matches!(event, Event::Sender(answered, _) if *answered == id));
         Ok(transaction)
     }
 }
@@ -199,6 +201,7 @@ impl Content<'_> {
 /// A client amid a message. Dropped, the message is given up.
 struct Open<'c> {
     client: &'c mut Client,
+    id: TransactionId,
     /// All is known of the message.
     over: bool,
     /// The last event that was waited for.
@@ -211,7 +214,9 @@ impl Open<'_> {
         self.answered = None;
         while !self.over && self.answered.is_none() {
             match self.client.next_event() {
-                Ok(Some(Event::Done(_)) | None) | Err(_) => self.over = true,
+                // Others were given up by calls before.
+                Ok(Some(Event::Done(done))) => self.over = done == self.id,
+                Ok(None) | Err(_) => self.over = true,
                 Ok(Some(event)) => self.answered = Some(event).filter(|event| is_it(event)),
             }
         }

@@ -6,28 +6,20 @@
 //! does not do in time is done for it: [`Line::look_after`] is called from time to
 //! time by the thread that accepts, and takes over.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::net;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use lmtp_proto::proxy::{self, Proxied};
-use lmtp_proto::server::{self, Ask, BodyError, Event, Question, Server, Stale};
-use lmtp_proto::{Machine as _, Reply, TransactionId};
+use lmtp_proto::server::{Ask, BodyError, Event, Question, Server, Stale};
+use lmtp_proto::{Reply, TransactionId};
 use socket2::Socket;
 
 use super::Shutdown;
-use crate::drive::{Connection, Next, TICK};
-use crate::socket::Stream as _;
-
-/// What a server speaks with: LMTP, behind whatever is around it.
-pub(super) type Machine = Proxied<Server>;
-/// What ends it before its time.
-pub(super) type Error = proxy::Error<server::Error>;
+use super::state::{Content, Machine, State};
+use crate::drive::Connection;
 
 /// How long the application may take.
 #[derive(Debug, Clone, Copy)]
@@ -50,58 +42,9 @@ pub(super) struct Line {
     shutdown: Shutdown,
 }
 
-struct State {
-    connection: Connection<Machine, Socket>,
-    /// Events that came when they were not asked for.
-    ahead: VecDeque<Event>,
-    /// By when the application has to have done something, while it has the word.
-    until: Option<Instant>,
-    /// Since when a reply has been waiting for others to leave with.
-    unsaid: Option<Instant>,
-    /// The application has panicked or was late: nothing more is asked of it.
-    failed: bool,
-    /// Another thread runs the machine to its end.
-    taken: bool,
-    ended: bool,
-    left: bool,
-    error: Option<Error>,
-    /// The message that was begun last.
-    message: Option<TransactionId>,
-    content: Content,
-    /// The application may still want content.
-    wanted: bool,
-    /// The thread of the connection waits for another one's part.
-    waiting: bool,
-    /// The message has no verdict that could still be given.
-    over: bool,
-}
-
-/// Where the content of the message is.
-#[derive(Debug, Clone)]
-enum Content {
-    Coming,
-    Whole,
-    Void(BodyError),
-}
-
 impl Line {
     pub(super) fn new(machine: Machine, socket: Socket, patience: Patience, shutdown: Shutdown) -> Self {
-        let state = State {
-            connection: Connection::new(machine, socket),
-            ahead: VecDeque::new(),
-            until: None,
-            unsaid: None,
-            failed: false,
-            taken: false,
-            ended: false,
-            left: false,
-            error: None,
-            message: None,
-            content: Content::Whole,
-            wanted: false,
-            waiting: false,
-            over: true,
-        };
+        let state = State::new(Connection::new(machine, socket));
         Self { state: Mutex::new(state), judging: Mutex::default(), changed: Condvar::new(), patience, shutdown }
     }
 
@@ -320,110 +263,6 @@ impl Line {
                 state.server().give_up();
             }
         }
-    }
-}
-
-impl State {
-    /// Drives the machine until it has something to tell; `None` if that is over, or
-    /// it has nothing to tell for a while.
-    fn go_on(&mut self, shutdown: &Shutdown) -> Option<Event> {
-        if shutdown.is_shut_down() {
-            self.server().shut_down();
-        }
-        match self.connection.next(|_| {}) {
-            Ok(Next::Event(event)) => return Some(event),
-            Ok(Next::Quiet) => {}
-            Ok(Next::Closed) => self.end(),
-            Err(error) => {
-                self.error = Some(error);
-                self.end();
-            }
-        }
-        None
-    }
-
-    /// Writes what is to be written; what is to be told is told later.
-    fn flush(&mut self) {
-        loop {
-            match self.connection.flush() {
-                Ok(Next::Event(event)) => {
-                    self.over |= matches!(event, Event::Over(..));
-                    self.ahead.push_back(event);
-                }
-                Ok(Next::Quiet) => return,
-                Ok(Next::Closed) => return self.end(),
-                Err(error) => {
-                    self.error = Some(error);
-                    return self.end();
-                }
-            }
-        }
-    }
-
-    /// Goes one step on with the content; gives a piece if that was one.
-    fn next_content(&mut self, shutdown: &Shutdown) -> Option<Bytes> {
-        match self.ahead.pop_front().or_else(|| self.go_on(shutdown)) {
-            Some(Event::Content(_, octets)) => return Some(octets),
-            Some(Event::End(_)) => {
-                self.content = Content::Whole;
-                // Verdicts may have been given before.
-                self.flush();
-            }
-            Some(Event::Over(id, ending)) => {
-                (self.content, self.over) = (Content::Void(ending.clone().into()), true);
-                self.ahead.push_front(Event::Over(id, ending));
-            }
-            Some(event) => self.ahead.push_back(event),
-            None if self.ended => self.content = Content::Void(BodyError::Abandoned),
-            None => {}
-        }
-        None
-    }
-
-    /// The application has the word, for so long.
-    fn give_word(&mut self, patience: Duration) -> Option<()> {
-        if self.taken || self.failed {
-            return None;
-        }
-        let now = Instant::now();
-        // Replies leave together, but none waits for long.
-        if self.server().transmit().is_empty() {
-            self.unsaid = None;
-        } else if now.duration_since(*self.unsaid.get_or_insert(now)) > TICK {
-            self.unsaid = None;
-            self.flush();
-        }
-        self.until = Some(now + patience);
-        Some(())
-    }
-
-    /// Whatever the application owes is answered for it, and the session ends at the
-    /// next safe place.
-    fn fail(&mut self) {
-        self.failed = true;
-        self.server().give_up();
-        self.server().shut_down();
-    }
-
-    fn end(&mut self) {
-        self.ended = true;
-        let _ = self.connection.stream.shutdown(net::Shutdown::Write);
-    }
-
-    /// Lets the peer take what was said: a socket that is closed with octets unread
-    /// takes back what was written.
-    fn linger(&mut self) {
-        let until = Instant::now() + TICK;
-        let socket = &mut self.connection.stream;
-        let mut room = [0; 4096];
-        if socket.set_read_timeout(Some(TICK)).is_ok() {
-            while Instant::now() < until && matches!(socket.receive(&mut room), Ok(1..)) {}
-        }
-        let _ = socket.shutdown(net::Shutdown::Both);
-    }
-
-    fn server(&mut self) -> &mut Server {
-        self.connection.machine.inner_mut()
     }
 }
 

@@ -218,7 +218,8 @@ impl Listen for Listener {
 
 impl Listen for Bind {
     fn listen(self) -> io::Result<Vec<Listener>> {
-        let explain = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen at {}: {error}", self.endpoint));
+        let explain =
+            |error: io::Error| io::Error::new(error.kind(), format!("cannot listen at {}: {error}", self.endpoint));
         Ok(vec![Self::listen(&self).map_err(explain)?])
     }
 }

@@ -54,7 +54,10 @@ impl Incoming {
     ///
     /// It has no end, and what was read of it is void: never is a message shorter
     /// than it was sent.
-    #[expect(clippy::should_implement_trait, reason = "its name in every front end; it fails for good, and cannot go on")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "its name in every front end; it fails for good, and cannot go on"
+    )]
     pub fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         if !self.rest.is_empty() {
             return Ok(Some(std::mem::take(&mut self.rest)));

@@ -7,6 +7,7 @@ mod line;
 mod listen;
 mod message;
 mod shutdown;
+mod state;
 mod verdicts;
 
 use std::collections::HashMap;
