@@ -2,6 +2,7 @@
 //! of LMTP.
 
 use std::io::{self, ErrorKind, IoSlice};
+use std::mem;
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
@@ -20,8 +21,9 @@ pub(crate) struct Connection<M, S> {
     pub(crate) stream: S,
     /// The origin of the machine's time.
     origin: Instant,
-    /// The time-outs that the stream has, for reads and writes.
-    bounds: [Duration; 2],
+    /// The time-outs that the stream has.
+    read_bound: Duration,
+    write_bound: Duration,
     /// What the stream said when it failed.
     pub(crate) lost: Option<io::Error>,
 }
@@ -39,7 +41,14 @@ pub(crate) enum Next<E> {
 
 impl<M: Machine, S: Stream> Connection<M, S> {
     pub(crate) fn new(machine: M, stream: S) -> Self {
-        Self { machine, stream, origin: Instant::now(), bounds: [Duration::ZERO; 2], lost: None }
+        Self {
+            machine,
+            stream,
+            origin: Instant::now(),
+            read_bound: Duration::ZERO,
+            write_bound: Duration::ZERO,
+            lost: None,
+        }
     }
 
     /// Does what the machine asks until there is something to tell. `watch` sees
@@ -77,18 +86,9 @@ impl<M: Machine, S: Stream> Connection<M, S> {
     }
 
     fn write(&mut self) {
-        let result = self.bounded(1, |this| {
-            let queue = this.machine.transmit();
-            let mut slices = [IoSlice::new(&[]); 16];
-            let count = queue.chunks_vectored(&mut slices);
-            match this.stream.send(&slices[..count])? {
-                0 => Err(ErrorKind::WriteZero.into()),
-                written => Ok(queue.advance(written)),
-            }
-        });
-        match result {
+        match self.try_write() {
             Ok(()) => {}
-            Err(error) if passes(&error) => drop(self.look_once_more()),
+            Err(error) if passes(&error) => _ = self.look_once_more(),
             Err(error) => {
                 self.lost = Some(error);
                 self.machine.handle_write_closed();
@@ -96,12 +96,35 @@ impl<M: Machine, S: Stream> Connection<M, S> {
         }
     }
 
+    fn try_write(&mut self) -> io::Result<()> {
+        let bound = self.time_left()?;
+        if mem::replace(&mut self.write_bound, bound) != bound {
+            self.stream.set_write_timeout(bound)?;
+        }
+        let queue = self.machine.transmit();
+        let mut slices = [IoSlice::new(&[]); 16];
+        let count = queue.chunks_vectored(&mut slices);
+        match self.stream.send(&slices[..count])? {
+            0 => return Err(ErrorKind::WriteZero.into()),
+            written => queue.advance(written),
+        }
+        Ok(())
+    }
+
     /// `false` if nothing has come, and no deadline has passed.
     fn read(&mut self) -> bool {
-        match self.bounded(0, |this| this.receive(S::receive)) {
+        match self.try_read() {
             Err(error) if passes(&error) => self.look_once_more(),
             result => self.took(result),
         }
+    }
+
+    fn try_read(&mut self) -> io::Result<usize> {
+        let bound = self.time_left()?;
+        if mem::replace(&mut self.read_bound, bound) != bound {
+            self.stream.set_read_timeout(bound)?;
+        }
+        self.receive(S::receive)
     }
 
     fn receive(&mut self, receive: impl Fn(&mut S, &mut [u8]) -> io::Result<usize>) -> io::Result<usize> {
@@ -139,23 +162,14 @@ impl<M: Machine, S: Stream> Connection<M, S> {
         true
     }
 
-    /// A read (0) or a write (1) that waits no longer than the machine does.
-    fn bounded<T>(&mut self, which: usize, transfer: impl FnOnce(&mut Self) -> io::Result<T>) -> io::Result<T> {
-        let left = self.machine.poll_timeout().map_or(TICK, |deadline| deadline.saturating_since(self.now()).min(TICK));
-        if left.is_zero() {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        if self.bounds[which] != left {
+    /// How long the next read or write may take; an error when no time is left.
+    fn time_left(&self) -> io::Result<Duration> {
+        let left = self.machine.poll_timeout().map_or(TICK, |deadline| deadline.saturating_since(self.now()));
+        match left {
+            Duration::ZERO => Err(ErrorKind::TimedOut.into()),
             // Less than a microsecond would be rounded to zero, which means for ever.
-            let bound = left.max(Duration::from_millis(1));
-            if which == 0 {
-                self.stream.set_read_timeout(bound)?
-            } else {
-                self.stream.set_write_timeout(bound)?
-            }
-            self.bounds[which] = left;
+            left => Ok(left.clamp(Duration::from_millis(1), TICK)),
         }
-        transfer(self)
     }
 
     fn now(&self) -> lmtp_proto::Instant {

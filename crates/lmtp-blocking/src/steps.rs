@@ -141,6 +141,7 @@ impl<'c> Transaction<'c> {
     ///
     /// Nobody is left to send to. The report is in it: every recipient has its
     /// outcome.
+    #[expect(clippy::result_large_err, reason = "it is the report, once a message")]
     pub fn data(mut self) -> Result<Content<'c>, NotDelivered> {
         // One that is over has nothing to be closed, and no content either.
         let _ = self.open.client.machine().data();

@@ -16,7 +16,7 @@ impl Drop for Running {
     }
 }
 
-/// Cargo builds the examples for the tests, beside them.
+/// `cargo test` builds the examples, beside the tests; with `--tests` it does not.
 fn example(name: &str) -> Command {
     let tests: PathBuf = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join("examples");
     Command::new(tests.join(name))

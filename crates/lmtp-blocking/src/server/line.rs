@@ -85,13 +85,10 @@ impl Line {
         let result = catch_unwind(AssertUnwindSafe(call));
         let mut state = self.state();
         state.until = None;
-        match result {
-            Ok(result) => (!state.taken).then_some(result),
-            Err(_) => {
-                state.fail();
-                None
-            }
+        if result.is_err() {
+            state.fail();
         }
+        result.ok().filter(|_| !state.taken)
     }
 
     /// Does something with the machine, if it is still ours.

@@ -21,6 +21,7 @@ pub(super) type Machine = Proxied<Server>;
 pub(super) type Error = proxy::Error<server::Error>;
 
 /// The machine on its socket, and whose turn it is.
+#[expect(clippy::struct_excessive_bools, reason = "each tells of another party")]
 pub(super) struct State {
     pub(super) connection: Connection<Machine, Socket>,
     /// Events that came when they were not asked for.

@@ -12,6 +12,11 @@ use lmtp_blocking::{Bind, Client, Network, Peer, Server, ServerConfig as Config,
 
 use crate::running::{Running, Talk, codes, store};
 
+/// Takes no mail.
+struct Nothing;
+
+impl Session for Nothing {}
+
 /// A client that does not read its replies is not waited for.
 #[test]
 fn a_client_that_does_not_read() {
@@ -75,8 +80,6 @@ fn too_many_are_told_so() {
 fn tcp_has_addresses_proxies_and_bounds() {
     let (sender, peers) = channel();
     let sender = Mutex::new(sender);
-    struct Nothing;
-    impl Session for Nothing {}
     let listeners: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
     let server = Server::new(move |peer: &Peer| {
@@ -116,8 +119,6 @@ fn a_unix_peer_is_known_and_abstract_names_are_places() {
     let place = format!("unix:@lmtp-blocking-{}", std::process::id());
     let (sender, peers) = channel();
     let sender = Mutex::new(sender);
-    struct Nothing;
-    impl Session for Nothing {}
     let server = Server::new(move |peer: &Peer| {
         sender.lock().unwrap().send(peer.clone()).unwrap();
         Nothing

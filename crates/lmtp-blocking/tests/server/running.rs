@@ -187,6 +187,7 @@ pub(crate) fn codes(heard: &str) -> Vec<&str> {
     heard.lines().map(|line| line.split(' ').next().unwrap()).collect()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what a handler does")]
 pub(crate) fn store(mut message: Message, verdicts: Verdicts) {
     if message.body.read_all().is_ok() {
         verdicts.give_rest(&Reply::stored());
