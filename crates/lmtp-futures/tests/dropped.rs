@@ -69,7 +69,7 @@ fn go_on(mut client: Client<InMemory>, server: &Mutex<Server>, place: usize) -> 
 
 /// Drops what `act` does with a client after every number of polls; tells how often the
 /// client could go on and how often it was closed.
-fn dropped_everywhere(piece: usize, act: impl AsyncFn(&mut Client<InMemory>)) -> (usize, usize) {
+fn dropped_everywhere(piece: usize, act: &impl AsyncFn(&mut Client<InMemory>)) -> (usize, usize) {
     let (mut went_on, mut closed) = (0, 0);
     for place in 0.. {
         let (mut client, server) = client(piece);
@@ -91,7 +91,7 @@ fn dropped_everywhere(piece: usize, act: impl AsyncFn(&mut Client<InMemory>)) ->
 #[test]
 fn deliver_may_be_dropped_anywhere() {
     for piece in [1, 7, usize::MAX] {
-        let (went_on, closed) = dropped_everywhere(piece, async |client| {
+        let (went_on, closed) = dropped_everywhere(piece, &async |client: &mut Client<InMemory>| {
             let _ = client.deliver(&envelope(), "First\r\n").await.unwrap();
         });
         assert!(went_on > 0 && closed > 0, "{piece}: {went_on} went on, {closed} closed");
@@ -101,7 +101,7 @@ fn deliver_may_be_dropped_anywhere() {
 #[test]
 fn many_messages_may_be_dropped_anywhere() {
     for piece in [7, usize::MAX] {
-        let (went_on, closed) = dropped_everywhere(piece, async |client| {
+        let (went_on, closed) = dropped_everywhere(piece, &async |client: &mut Client<InMemory>| {
             let mut reports = client.deliver_all([(envelope(), "First\r\n"), (envelope(), "Third\r\n")]);
             while reports.next().await.is_some() {}
         });
@@ -112,7 +112,7 @@ fn many_messages_may_be_dropped_anywhere() {
 #[test]
 fn steps_may_be_dropped_anywhere() {
     for piece in [1, usize::MAX] {
-        let (went_on, closed) = dropped_everywhere(piece, async |client| {
+        let (went_on, closed) = dropped_everywhere(piece, &async |client: &mut Client<InMemory>| {
             let mut transaction = client.mail("ann@x".parse().unwrap()).await.unwrap();
             for to in ["bob@x", "eve@x", "joe@x"] {
                 let _ = transaction.rcpt(to.parse().unwrap()).await.unwrap();

@@ -172,8 +172,7 @@ fn a_client_can_be_cancelled_from_elsewhere() {
     assert!(report.error().unwrap().message().ends_with("cancelled"), "{:?}", report.error());
 }
 
-/// Abstract names, several addresses of which the first does not answer, no server at
-/// all, and a full backlog.
+/// Abstract names, a name with several addresses, and no server at all.
 #[test]
 fn servers_are_found_or_not() {
     let name = format!("@lmtp-{}-{}", std::process::id(), module_path!());
@@ -181,13 +180,11 @@ fn servers_are_found_or_not() {
         let listener = listen_abstract(&name);
         let server = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            std::io::Write::write_all(&mut stream, b"220 Hi\r\n250 mx\r\n").unwrap();
+            std::io::Write::write_all(&mut stream, b"220 Hi\r\n").unwrap();
             assert_ne!(std::io::Read::read(&mut stream, &mut [0; 64]).unwrap(), 0);
+            std::io::Write::write_all(&mut stream, b"250 mx\r\n").unwrap();
         });
-        let fault = run(async move { Client::connect(format!("unix:{name}").as_str()).await.map(drop).unwrap_err() });
-        // It has said what nobody had asked for; but it was there.
-        let Error::Fault(fault) = fault else { panic!("{fault}") };
-        assert_eq!(fault.kind(), FaultKind::Protocol, "{fault}");
+        run(async move { Client::connect(format!("unix:{name}").as_str()).await.map(drop).unwrap() });
         server.join().unwrap();
     }
     // `localhost` is both families, and only one has a listener.
