@@ -34,9 +34,13 @@ impl<T: Timer, S: AsyncRead + AsyncWrite + Send + Unpin + 'static> From<S> for I
 impl<T: Timer> Io<T> {
     fn poll_write(&mut self, context: &mut Context<'_>, machine: &mut impl Machine) -> Poll<()> {
         let queue = machine.transmit();
+        let stream = Pin::new(&mut self.stream);
         let mut slices = [IoSlice::new(&[]); 16];
-        let count = queue.chunks_vectored(&mut slices);
-        match ready!(Pin::new(&mut self.stream).poll_write_vectored(context, &slices[..count])) {
+        let done = match queue.chunks_vectored(&mut slices) {
+            1 => stream.poll_write(context, queue.chunk()),
+            count => stream.poll_write_vectored(context, &slices[..count]),
+        };
+        match ready!(done) {
             Ok(written @ 1..) => queue.advance(written),
             result => {
                 self.lost.get_or_insert(result.err().unwrap_or(ErrorKind::WriteZero.into()));
@@ -70,8 +74,9 @@ impl<T: Timer> Transport for Io<T> {
         context: &mut Context<'_>,
         machine: &mut M,
     ) -> Poll<Result<Option<M::Event>, M::Error>> {
+        let mut now = self.now();
         loop {
-            let done = match machine.poll_output(self.now())? {
+            let done = match machine.poll_output(now)? {
                 Output::Event(event) => return Poll::Ready(Ok(Some(event))),
                 Output::Closed => return Poll::Ready(Ok(None)),
                 // A machine without TLS never says so.
@@ -86,7 +91,8 @@ impl<T: Timer> Transport for Io<T> {
             if done.is_pending() {
                 let Some(deadline) = machine.poll_timeout() else { return Poll::Pending };
                 ready!(self.poll_sleep(context, deadline));
-                machine.handle_timeout(self.now());
+                now = self.now();
+                machine.handle_timeout(now);
             }
         }
     }

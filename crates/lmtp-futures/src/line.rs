@@ -151,11 +151,17 @@ impl<T: Transport> Line<T> {
         result.ok()
     }
 
-    /// The application has panicked. What was asked is answered 451, and the
-    /// session ends at the next safe place.
+    /// The application has panicked: what was asked is answered 451, and the session
+    /// ends at the next safe place.
     pub(crate) fn fail(&mut self) {
-        self.failed = true;
         self.server().give_up();
+        self.end_soon();
+    }
+
+    /// Nothing more is asked of the application, and the session ends at the next
+    /// safe place.
+    pub(crate) fn end_soon(&mut self) {
+        self.failed = true;
         self.server().shut_down();
     }
 }

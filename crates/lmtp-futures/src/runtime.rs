@@ -25,8 +25,8 @@ pub trait Runtime: Send + Sync + Sized + 'static {
     fn resolve(host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
 
     /// Connects, however long it takes; `TCP_NODELAY` is set. Where a Unix socket's
-    /// backlog is full it is [`WouldBlock`](io::ErrorKind::WouldBlock), and the caller
-    /// waits.
+    /// backlog is full it is [`WouldBlock`](io::ErrorKind::WouldBlock) or
+    /// [`NotConnected`](io::ErrorKind::NotConnected), and the caller waits.
     fn connect(address: &Address) -> impl Future<Output = io::Result<Self::Transport>> + Send;
 
     /// Takes over a socket that listens and does not block.

@@ -25,9 +25,10 @@ use std::path::{Path, PathBuf};
 
 use lmtp_proto::server::{BareNewlines, Config, Ending, Require};
 
+use crate::markdown::fenced;
 use crate::proof::Proof;
 use crate::served::Served;
-use crate::transcript::{Cut, fenced, line_of, unescaped};
+use crate::transcript::{Cut, line_of, unescaped};
 
 /// A conversation.
 #[derive(Debug, Clone)]

@@ -12,6 +12,7 @@ pub mod counted;
 pub mod effort;
 pub mod evil;
 pub mod fuzz;
+pub mod markdown;
 pub mod memory;
 pub mod model;
 pub mod outcomes;

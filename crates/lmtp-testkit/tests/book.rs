@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lmtp_testkit::conversation::{self, Conversation};
-use lmtp_testkit::transcript::{self, Transcript};
+use lmtp_testkit::markdown;
+use lmtp_testkit::transcript::Transcript;
 
 /// Made of the rules and the proofs, and holds neither code nor conversation.
 const MADE: &str = "rfc-map.md";
@@ -29,7 +30,7 @@ fn chapters() -> Vec<(String, String)> {
 #[test]
 fn every_conversation_goes_as_it_is_written_under_every_cut() {
     let conversations: Vec<Transcript> =
-        chapters().iter().flat_map(|(name, text)| transcript::in_markdown(&format!("book/{name}"), text)).collect();
+        chapters().iter().flat_map(|(name, text)| markdown::transcripts(&format!("book/{name}"), text)).collect();
     assert!(!conversations.is_empty());
     for conversation in conversations {
         conversation.play_with_every_cut();
@@ -53,7 +54,7 @@ fn every_piece_of_a_test_stands_in_that_test() {
     let chapters = chapters();
     let pieces: Vec<(String, String)> = chapters
         .iter()
-        .flat_map(|(name, text)| transcript::fenced(&format!("book/{name}"), text, "rust,ignore"))
+        .flat_map(|(name, text)| markdown::fenced(&format!("book/{name}"), text, "rust,ignore"))
         .collect();
     assert!(!pieces.is_empty());
     for (place, piece) in pieces {
@@ -78,7 +79,7 @@ fn every_chapter_is_in_the_summary_and_among_the_doctests() {
 #[should_panic(expected = "book/x.md:3: results")]
 fn a_conversation_that_does_not_go_so_fails() {
     let chapter = "# X\n\n```lmtp\nfrom: a@x\nto: b@x\nmessage: hi\n\nS: 554 no\n= b@x delivered final 250\n```\n";
-    for conversation in transcript::in_markdown("book/x.md", chapter) {
+    for conversation in markdown::transcripts("book/x.md", chapter) {
         conversation.play_with_every_cut();
     }
 }

@@ -30,8 +30,7 @@ a verb is the command that it sends.
 2/4/5yz: any reply but 3yz (RFC 5321 section 4.2.1).
 A dot: the session is over.
 From RSET to DATA a message may be given up: GivenUp.
-Whatever has no way from a state is a violation,
-and the session is over.";
+What has no way from a state is a violation, and over.";
 
 const WORDS: edges::Words = edges::Words {
     tones: &[("Yes", "2"), ("GoOn", "3"), ("No", "4/5")],
@@ -62,7 +61,7 @@ const LAYOUT: Layout = Layout {
         state("Ready", 620, 560),
         state("Quitting", 100, 560).out(Side::Below),
         state("NeedsReset", 100, 670),
-        state("Clearing", 350, 606),
+        state("Clearing", 372, 606),
         state("Resetting", 350, 670),
         // The envelope.
         state("Sender", 620, 670),
@@ -71,10 +70,10 @@ const LAYOUT: Layout = Layout {
         state("NoRecipients", 335, 920).back(Side::Below).out(Side::Below),
         state("Recipients, accepted", 720, 940).size(160, 60).back(Side::Below),
         // DATA, and BDAT beside it.
-        state("Data", 540, 1070),
+        state("Data", 540, 1078),
         state("Content", 540, 1170),
         state("Chunks", 930, 1070).size(200, 60).out(Side::Left),
-        state("GivenUp", 1060, 1180).back(Side::Below),
+        state("GivenUp", 1060, 1180).back(Side::Below).out(Side::Left),
         state("Finals", 700, 1290).size(220, 50).back(Side::Below).out(Side::Below),
     ],
     routes: &[
@@ -94,29 +93,29 @@ const LAYOUT: Layout = Layout {
         route("Opening", "Ready", &[], To(614, 500)),
         route("Ready", "Quitting", &[], From(300, 554)),
         route("NeedsReset", "Quitting", &[], To(94, 632)),
-        route("Ready", "Clearing", &[(570, 598)], From(432, 592)),
-        route("Clearing", "Ready", &[(590, 614)], From(432, 629)),
-        route("NeedsReset", "Clearing", &[(150, 606)], From(156, 600)),
+        route("Ready", "Clearing", &[(570, 598)], From(453, 592)),
+        route("Clearing", "Ready", &[(590, 614)], From(453, 629)),
+        route("NeedsReset", "Clearing", &[(150, 630), (270, 630), (270, 606)], From(156, 644)),
         route("NeedsReset", "Resetting", &[], From(182, 664)),
         route("Ready", "Sender", &[], From(626, 620)),
         route("Resetting", "Sender", &[], From(430, 664)),
         route("Sender", "Refused", &[(575, 754)], From(440, 748)),
         route("Sender", "Recipients", &[], From(626, 740)),
         route("Refused", "NeedsReset", &[(150, 754)], From(160, 748)),
-        route("Recipients", "NoRecipients", &[(335, 850)], From(330, 844)),
+        route("Recipients", "NoRecipients", &[(335, 850)], From(345, 830)),
         route("NoRecipients", "NeedsReset", &[(125, 920)], From(160, 914)),
         route("Recipients", "Recipients, accepted", &[(680, 880)], From(686, 890)),
         route("Recipients", "Data", &[(555, 920)], To(549, 1010)),
         route("Recipients", "Chunks", &[(1005, 810)], From(1011, 920)),
-        route("Recipients, accepted", "Data", &[(590, 940)], From(596, 1025)),
+        route("Recipients, accepted", "Data", &[(590, 940)], From(596, 1042)),
         route("Recipients, accepted", "Chunks", &[(845, 940)], From(851, 1005)),
         route("Data", "Content", &[], From(546, 1124)),
         route("Data", "NeedsReset", &[(100, 1070)], From(200, 1064)),
         route("Content", "Finals", &[(540, 1290)], From(546, 1230)),
-        route("Chunks", "Finals", &[(870, 1282)], To(864, 1160)),
+        route("Chunks", "Finals", &[(855, 1282)], To(849, 1160)),
         route("Chunks", "GivenUp", &[(1060, 1090)], From(1066, 1120)),
-        route("Chunks", "NeedsReset", &[(955, 1382), (75, 1382)], From(961, 1265)),
-        route("GivenUp", "NeedsReset", &[(1110, 1402), (50, 1402)], To(1104, 1340)),
+        route("Chunks", "NeedsReset", &[(880, 1382), (75, 1382)], To(874, 1398)),
+        route("GivenUp", "NeedsReset", &[(1115, 1402), (50, 1402)], To(1109, 1385)),
         route("Finals", "Ready", &[(1160, 1302), (1160, 560)], To(1154, 720)),
     ],
     end: "Over",

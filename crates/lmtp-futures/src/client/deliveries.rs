@@ -65,13 +65,20 @@ where
                 Ok(Some(Event::BodyWanted(wanted))) => self.give(wanted).await,
                 // With every answer in, one thing may still have to be said: the
                 // lone dot before the connection is closed.
-                Ok(Some(Event::Done(_))) if machine::of(&self.client.machine).state() != State::Over => {
-                    return self.take();
-                }
+                Ok(Some(Event::Done(done))) if self.is_first(done) && !self.is_closing() => return self.take(),
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) => return self.take(),
             }
         }
+    }
+
+    /// Others were given up by calls before.
+    fn is_first(&self, done: TransactionId) -> bool {
+        matches!(self.begun.front(), Some(Begun::Given { id, .. }) if *id == done)
+    }
+
+    fn is_closing(&self) -> bool {
+        machine::of(&self.client.machine).state() == State::Over
     }
 
     /// Gives the machine as many messages as it may have at once, or one to be told

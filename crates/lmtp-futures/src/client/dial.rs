@@ -59,7 +59,8 @@ async fn connect_unix<R: Runtime>(address: &Address, deadline: Option<Instant>) 
     let connecting = async {
         loop {
             match R::connect(address).await {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                // The backlog is full. async-io waits a little, and then has no connection.
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
                     let mut timer = R::Timer::new();
                     let moment = timer.now() + AGAIN;
                     timer.until(moment).await;

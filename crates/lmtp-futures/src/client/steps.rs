@@ -5,7 +5,9 @@ use std::fmt;
 use bytes::Bytes;
 use lmtp_proto::client::Event;
 use lmtp_proto::value::{MailParams, RcptParams};
-use lmtp_proto::{Content as Known, Fault, ForwardPath, Misuse, NotDelivered, Reply, Report, ReversePath};
+use lmtp_proto::{
+    Content as Known, Fault, ForwardPath, Misuse, NotDelivered, Reply, Report, ReversePath, TransactionId,
+};
 
 use super::{Client, machine};
 use crate::Runtime;
@@ -34,9 +36,9 @@ impl<R: Runtime> Client<R> {
         content: Known,
     ) -> Result<Transaction<'_, R>, Misuse> {
         self.settle().await;
-        machine::of_mut(&mut self.machine).mail(from, params, content)?;
+        let id = machine::of_mut(&mut self.machine).mail(from, params, content)?;
         self.under_way = true;
-        let mut transaction = Transaction { open: Open { client: self, over: false, answered: None } };
+        let mut transaction = Transaction { open: Open { client: self, id, over: false, answered: None } };
         transaction.open.until(|event| matches!(event, Event::Sender(..))).await;
         Ok(transaction)
     }
@@ -149,6 +151,7 @@ impl<R: Runtime> Content<'_, R> {
 /// A client amid a message. Dropped, the message is given up.
 struct Open<'c, R: Runtime> {
     client: &'c mut Client<R>,
+    id: TransactionId,
     /// All is known of the message.
     over: bool,
     /// The last event that was waited for.
@@ -161,7 +164,9 @@ impl<R: Runtime> Open<'_, R> {
         self.answered = None;
         while !self.over && self.answered.is_none() {
             match self.client.next_event().await {
-                Ok(Some(Event::Done(_)) | None) | Err(_) => self.over = true,
+                // Others were given up by calls before.
+                Ok(Some(Event::Done(done))) => self.over = done == self.id,
+                Ok(None) | Err(_) => self.over = true,
                 Ok(Some(event)) => self.answered = Some(event).filter(|event| is_it(event)),
             }
         }

@@ -1,5 +1,7 @@
 //! What only the application can decide.
 
+use alloc::boxed::Box;
+
 use crate::value::{
     AuthResponse, ClientAttributes, ForwardPath, LhloName, MailParams, MechanismName, RcptParams, ReversePath,
 };
@@ -15,7 +17,8 @@ use crate::{RecipientId, TransactionId};
 #[must_use = "the client waits for the answer"]
 pub struct Question {
     pub(super) number: u64,
-    ask: Ask,
+    /// In a box, for a question goes through many hands.
+    ask: Box<Ask>,
 }
 
 /// What is asked.
@@ -45,7 +48,7 @@ pub enum Ask {
 
 impl Question {
     pub(super) fn new(number: u64, ask: Ask) -> Self {
-        Self { number, ask }
+        Self { number, ask: Box::new(ask) }
     }
 
     /// What is asked.
@@ -55,7 +58,7 @@ impl Question {
 
     /// What was asked, once it is answered.
     pub(super) fn into_ask(self) -> Ask {
-        self.ask
+        *self.ask
     }
 }
 

@@ -1,9 +1,9 @@
 //! What the server says of its own accord, and how a reply gets onto the wire.
 
 use alloc::string::String;
-use core::fmt::Write;
 
 use crate::SendQueue;
+use crate::codec::Codes;
 use crate::value::{EnhancedCode, Reply, ReplyClass, ReplyCode};
 
 /// What is said.
@@ -98,11 +98,17 @@ impl Canned {
 
     pub(super) fn write(self, queue: &mut SendQueue) {
         let Self(code, (subject, detail), text) = self;
-        // Writing to a queue cannot fail.
-        let _ = match code {
-            300..400 => write!(queue, "{code} {text}\r\n"),
-            _ => write!(queue, "{code} {}.{subject}.{detail} {text}\r\n", code.checked_div(100).unwrap_or(5)),
-        };
+        let class = u8::try_from(code.checked_div(100).unwrap_or_default()).unwrap_or_default();
+        let mut codes = Codes::new(code);
+        codes.put(b' ');
+        // There is none for 3yz (RFC 2034 section 4).
+        if let Ok(enhanced) = EnhancedCode::new(class, subject, detail) {
+            codes.enhanced(enhanced);
+            codes.put(b' ');
+        }
+        queue.put(codes.octets());
+        queue.put(text.as_bytes());
+        queue.put(b"\r\n");
     }
 
     pub(super) const fn is_refusal(self) -> bool {
@@ -188,15 +194,18 @@ mod tests {
     proptest! {
         /// No line is longer than 512 octets, none holds what it must not.
         #[test]
-        fn replies_fit(text in "(\\PC|[\t\n]){0,2000}", utf8: bool) {
-            let Ok(reply) = Reply::new(250, None, &text) else { return Ok(()) };
+        fn replies_fit(text in "(\\PC|[\t\n]|[\x00-\x1f\x7f]){0,2000}", utf8: bool) {
+            lmtp_testkit::proves!("R5321-4.2-i", "R5321-4.5.3.1.5-a");
+            let reply = Reply::from_parts(ReplyCode::OK, None, text.as_bytes());
             let mut queue = SendQueue::new();
             encode_reply(&fit(&reply, utf8), &mut queue);
             let wire = queue.copy_to_bytes(queue.remaining());
-            for line in wire.split(|&octet| octet == b'\n') {
-                prop_assert!(line.len() < LINE, "{}", line.len());
+            for line in wire.split_inclusive(|&octet| octet == b'\n') {
+                prop_assert!(line.len() <= LINE, "{}", line.len());
+                let text = line.strip_suffix(b"\r\n").unwrap();
+                let printable = |octet: &u8| matches!(octet, b'\t' | 32..=126) || (utf8 && *octet > 127);
+                prop_assert!(text.iter().all(printable), "{}", text.escape_ascii());
             }
-            prop_assert!(utf8 || wire.is_ascii());
             prop_assert!(core::str::from_utf8(&wire).is_ok());
         }
     }

@@ -313,12 +313,13 @@ mod tests {
 
     #[test]
     fn limits_are_numbers() {
+        lmtp_testkit::proves!("R9422-3-a", "R9422-3.7-b");
         let limits = |line: &str| {
             let offered = announced(&format!("x\n{line}")).limits();
             [offered.mail_max, offered.rcpt_max, offered.rcpt_domain_max]
         };
         assert_eq!(limits("LIMITS MAILMAX=3 rcptmax=20 RCPTDOMAINMAX=999999"), [Some(3), Some(20), Some(999_999)]);
-        // One bad value is passed over (R9422-3.7-b), a bad line is (R9422-3.7-a).
+        // One bad value is passed over, a bad line is (R9422-3.7-a).
         assert_eq!(limits("LIMITS MAILMAX=0 RCPTMAX=20 FOO=1 BAR"), [None, Some(20), None]);
         assert_eq!(limits("LIMITS MAILMAX RCPTMAX=1000000 RCPTDOMAINMAX=+1"), [None; 3]);
         for line in ["LIMITS", "LIMITS ;;;", "LIMITS MAILMAX=3 ;", "LIMITS MAILMAX=3 =4", "x"] {
