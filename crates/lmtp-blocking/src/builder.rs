@@ -8,12 +8,14 @@ use lmtp_proto::value::LhloName;
 use lmtp_proto::{Endpoint, Fault, Limits, LineEndings, Timeouts};
 
 use crate::connect::{adopt, dial};
+use crate::machine::{self, ClientMachine, ClientTls};
 use crate::{Client, Handle};
 
 /// How a client is set up, and the way to make it.
 pub struct Builder {
     pub(crate) endpoint: Endpoint,
     pub(crate) config: Config,
+    pub(crate) tls: Option<ClientTls>,
     pub(crate) mechanisms: Vec<Box<dyn Mechanism>>,
     pub(crate) handle: Handle,
     pub(crate) on_line: Option<OnLine>,
@@ -24,7 +26,14 @@ pub(crate) type OnLine = Box<dyn FnMut(&Line) + Send>;
 
 impl Builder {
     pub(crate) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, config: Config::default(), mechanisms: Vec::new(), handle: Handle::new(), on_line: None }
+        Self {
+            endpoint,
+            config: Config::default(),
+            tls: None,
+            mechanisms: Vec::new(),
+            handle: Handle::new(),
+            on_line: None,
+        }
     }
 
     /// Everything that can be set at once. What is set afterwards changes it.
@@ -93,6 +102,16 @@ impl Builder {
         self
     }
 
+    /// How to do TLS, at `lmtps://` and `lmtp+starttls://` endpoints and where
+    /// [`Config::starttls`] asks for it; against the trust store of the platform, if
+    /// not told.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn tls(mut self, tls: ClientTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// Shows each line of the conversation to `hook`. The content is not in it.
     #[must_use]
     pub fn on_line(mut self, hook: impl FnMut(&Line) + Send + 'static) -> Self {
@@ -113,10 +132,11 @@ impl Builder {
     /// # Errors
     ///
     /// The session did not open.
-    pub fn connect(self) -> Result<Client, Fault> {
+    pub fn connect(mut self) -> Result<Client, Fault> {
+        let machine = self.machine()?;
         let timeout = self.config.timeouts.connect;
         let socket = dial(&self.endpoint, timeout, self.handle.shared()).map_err(|fault| fault.at(&self.endpoint))?;
-        Client::open(self, socket)
+        Client::open(self, machine, socket)
     }
 
     /// The same over a socket that the caller has connected. The endpoint is the name
@@ -126,9 +146,16 @@ impl Builder {
     ///
     /// The session did not open.
     #[cfg(unix)]
-    pub fn over(self, socket: impl Into<std::os::fd::OwnedFd>) -> Result<Client, Fault> {
+    pub fn over(mut self, socket: impl Into<std::os::fd::OwnedFd>) -> Result<Client, Fault> {
+        let machine = self.machine()?;
         let socket = adopt(socket.into().into(), self.handle.shared()).map_err(|fault| fault.at(&self.endpoint))?;
-        Client::open(self, socket)
+        Client::open(self, machine, socket)
+    }
+
+    /// What is wrong with the endpoint or with TLS is found before anybody is dialled.
+    fn machine(&mut self) -> Result<ClientMachine, Fault> {
+        let mechanisms = std::mem::take(&mut self.mechanisms);
+        machine::client(&self.endpoint, self.config.clone(), self.tls.as_ref(), mechanisms)
     }
 }
 

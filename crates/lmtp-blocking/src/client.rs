@@ -17,6 +17,7 @@ use crate::builder::{Builder, OnLine};
 use crate::deliveries::Deliveries;
 use crate::drive::{Connection, Next};
 use crate::handle::cancelled;
+use crate::machine::{self, ClientMachine};
 use crate::{Body, Error, Handle};
 
 /// Sends one message over a connection of its own.
@@ -56,7 +57,7 @@ where
 /// Dropping it closes the connection without a word; [`quit`](Self::quit) takes
 /// leave.
 pub struct Client {
-    pub(crate) connection: Connection<Machine, Socket>,
+    pub(crate) connection: Connection<ClientMachine, Socket>,
     endpoint: Endpoint,
     pub(crate) endings: LineEndings,
     handle: Handle,
@@ -96,12 +97,9 @@ impl Client {
         Ok(Builder::new(endpoint.try_into()?))
     }
 
-    pub(crate) fn open(builder: Builder, socket: Socket) -> Result<Self, Fault> {
-        let Builder { endpoint, config, mechanisms, handle, on_line } = builder;
+    pub(crate) fn open(builder: Builder, machine: ClientMachine, socket: Socket) -> Result<Self, Fault> {
+        let Builder { endpoint, config, handle, on_line, .. } = builder;
         let endings = config.line_endings;
-        let mut machine = Machine::new(config);
-        // It is new, so it is not too late.
-        let _ = machine.authenticate(mechanisms);
         let connection = Connection::new(machine, socket);
         let mut client =
             Self { connection, endpoint, endings, handle, on_line, under_way: false, in_callers_hands: false };
@@ -169,7 +167,7 @@ impl Client {
     /// delivered.
     pub fn quit(mut self) -> Result<(), Fault> {
         self.settle();
-        let machine = &mut self.connection.machine;
+        let machine = self.machine();
         if machine.error().is_some() || machine.quit().is_err() {
             return Ok(());
         }
@@ -185,22 +183,22 @@ impl Client {
     /// What has become of the message that is under way, or was when it was abandoned:
     /// of several the first.
     pub fn report(&self) -> Option<Report> {
-        self.connection.machine.report()
+        machine::of(&self.connection.machine).report()
     }
 
     /// Whether another message may be sent over this connection.
     pub fn is_ready(&self) -> bool {
-        self.connection.machine.is_ready()
+        machine::of(&self.connection.machine).is_ready()
     }
 
     /// The server's greeting.
     pub fn greeting(&self) -> Option<&Reply> {
-        self.connection.machine.greeting()
+        machine::of(&self.connection.machine).greeting()
     }
 
     /// What the server offers.
     pub fn capabilities(&self) -> Option<&Capabilities> {
-        self.connection.machine.capabilities()
+        machine::of(&self.connection.machine).capabilities()
     }
 
     /// Gives the machine the next part of the message, or the end of it.
@@ -209,7 +207,7 @@ impl Client {
         self.in_callers_hands = true;
         let chunk = body.next_chunk();
         self.in_callers_hands = false;
-        let machine = &mut self.connection.machine;
+        let machine = self.machine();
         // The machine has just asked, so it cannot be the wrong moment.
         let _ = match &chunk {
             Ok(chunk) if chunk.is_empty() => machine.end(),
@@ -242,7 +240,7 @@ impl Client {
 
     /// LMTP's part of the machine.
     pub(crate) fn machine(&mut self) -> &mut Machine {
-        &mut self.connection.machine
+        machine::of_mut(&mut self.connection.machine)
     }
 
     /// Takes the report of a message that is over, with the whole story of its fault.
@@ -255,7 +253,7 @@ impl Client {
     pub(crate) fn next_event(&mut self) -> Result<Option<Event>, Fault> {
         loop {
             let shared = self.handle.shared();
-            match self.connection.next(|machine| shared.enter(machine.phase())) {
+            match self.connection.next(|machine| shared.enter(machine::of(machine).phase())) {
                 Ok(Next::Event(Event::Line(line))) => self.show(&line),
                 Ok(Next::Event(event)) => return Ok(Some(event)),
                 Ok(Next::Quiet) => {}

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lmtp_proto::value::{Security, Target};
+use lmtp_proto::value::Target;
 use lmtp_proto::{Endpoint, Fault, FaultKind, Phase};
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -74,8 +74,8 @@ fn connect(endpoint: &Endpoint, deadline: Instant) -> Dialled {
             let message = format!("cannot connect: {cause}{hint}");
             Fault::new(kind, Phase::Connect, message).with_source(cause)
         }),
-        Target::Tcp { host, port, security: Security::Plain } => connect_tcp(host, port, deadline),
-        _ => Err(Fault::new(FaultKind::Tls, Phase::Connect, "this version speaks no TLS; use lmtp:// or unix:")),
+        Target::Tcp { host, port, .. } => connect_tcp(host, port, deadline),
+        _ => Err(Fault::new(FaultKind::Usage, Phase::Connect, "this kind of endpoint is not known here")),
     }
 }
 

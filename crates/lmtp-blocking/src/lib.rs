@@ -8,6 +8,7 @@ mod connect;
 mod deliveries;
 mod drive;
 mod handle;
+mod machine;
 #[cfg(unix)]
 mod server;
 mod socket;
@@ -21,6 +22,9 @@ pub use handle::Handle;
 #[cfg(unix)]
 pub use server::{Bind, Handler, Incoming, Listen, Listener, Message, Server, Session, Shutdown, Verdicts, serve};
 pub use steps::{Content, Transaction};
+
+#[cfg(feature = "rustls")]
+pub use lmtp_rustls::{self as tls, ClientTls, ServerTls};
 
 pub use lmtp_proto::{
     self as proto, Config, ContentClass, ContentError, ContentProblem, Endpoint, Envelope, Fault, FaultKind,

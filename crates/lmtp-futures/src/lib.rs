@@ -31,3 +31,6 @@ pub use shutdown::Shutdown;
 pub use timer::Timer;
 pub use transport::Transport;
 pub use verdicts::Verdicts;
+
+#[cfg(feature = "rustls")]
+pub use lmtp_rustls::{self as tls, ClientTls, ServerTls};

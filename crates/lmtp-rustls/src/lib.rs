@@ -8,6 +8,7 @@ compile_error!(
 
 mod channel;
 mod client;
+mod endpoint;
 mod error;
 mod handshake;
 mod identity;

@@ -15,6 +15,8 @@ pub use runtime::Tokio;
 pub use server::{Listener, Server, serve};
 
 pub use lmtp_futures::{Bind, Handle, Handler, Incoming, Listen, Message, Session, Shutdown, Verdicts};
+#[cfg(feature = "rustls")]
+pub use lmtp_futures::{ClientTls, ServerTls, tls};
 pub use lmtp_proto::{
     self as proto, Config, ContentClass, ContentError, ContentProblem, Endpoint, Envelope, Fault, FaultKind,
     ForwardPath, Limits, LineEndings, Misuse, NotDelivered, Origin, Outcome, Phase, RecipientId, RecipientReport,

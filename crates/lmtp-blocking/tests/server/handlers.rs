@@ -233,20 +233,21 @@ fn a_body_that_is_dropped() {
     }
 }
 
-/// The body of one message, kept for longer, is nothing to the next.
+/// The body of one message, kept for longer, is nothing to the next: while that is read
+/// by another thread, nobody else reads it.
 #[test]
 fn a_body_that_outlives_its_message() {
-    let kept = Mutex::new(None);
+    let kept = Arc::new(Mutex::new(None));
     let server = Running::new(move |mut message, verdicts| {
-        let before = kept.lock().unwrap().take();
-        let reader = thread::spawn(move || {
-            drop(before);
+        let kept = Arc::clone(&kept);
+        thread::spawn(move || {
+            drop(kept.lock().unwrap().take());
+            // By now the handler has returned, and the connection waits for us.
+            thread::sleep(Duration::from_millis(30));
             let whole = message.body.read_all().is_ok_and(|text| text.len() == 78 * 5000);
-            (message.body, whole)
+            *kept.lock().unwrap() = Some(message.body);
+            verdicts.give_rest(&if whole { Reply::stored() } else { Reply::refused() });
         });
-        let (body, whole) = reader.join().unwrap();
-        *kept.lock().unwrap() = Some(body);
-        verdicts.give_rest(&if whole { Reply::stored() } else { Reply::refused() });
     });
     let mut client = Client::connect(server.endpoint().as_str()).unwrap();
     let envelope = Envelope::new(ReversePath::Null, ["bob@x".parse().unwrap()]).unwrap();

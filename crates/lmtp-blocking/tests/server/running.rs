@@ -110,9 +110,9 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.shutdown.shut_down();
-        let result = self.thread.take().unwrap().join();
+        // A handler that is stuck is not to hide what has failed.
         if !thread::panicking() {
-            result.unwrap().unwrap();
+            self.thread.take().unwrap().join().unwrap().unwrap();
         }
     }
 }

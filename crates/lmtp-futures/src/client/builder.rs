@@ -9,6 +9,7 @@ use lmtp_proto::value::LhloName;
 use lmtp_proto::{Endpoint, Fault, Limits, LineEndings, Timeouts};
 
 use super::dial::dial;
+use super::machine::{self, ClientMachine, ClientTls};
 use super::{Client, Handle};
 use crate::Runtime;
 
@@ -16,6 +17,7 @@ use crate::Runtime;
 pub struct Builder<R> {
     pub(super) endpoint: Endpoint,
     pub(super) config: Config,
+    pub(super) tls: Option<ClientTls>,
     pub(super) mechanisms: Vec<Box<dyn Mechanism>>,
     pub(super) handle: Handle,
     pub(super) on_line: Option<OnLine>,
@@ -30,6 +32,7 @@ impl<R: Runtime> Builder<R> {
         Self {
             endpoint,
             config: Config::default(),
+            tls: None,
             mechanisms: Vec::new(),
             handle: Handle::new(),
             on_line: None,
@@ -103,6 +106,16 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
+    /// How to do TLS, at `lmtps://` and `lmtp+starttls://` endpoints and where
+    /// [`Config::starttls`] asks for it; against the trust store of the platform, if
+    /// not told.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn tls(mut self, tls: ClientTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// Shows each line of the conversation to `hook`. The content is not in it.
     #[must_use]
     pub fn on_line(mut self, hook: impl FnMut(&Line) + Send + 'static) -> Self {
@@ -123,11 +136,12 @@ impl<R: Runtime> Builder<R> {
     /// # Errors
     ///
     /// The session did not open.
-    pub async fn connect(self) -> Result<Client<R>, Fault> {
+    pub async fn connect(mut self) -> Result<Client<R>, Fault> {
+        let machine = self.machine()?;
         let taken = self.handle.take()?;
         let dialled = dial::<R>(&self.endpoint, self.config.timeouts.connect, &self.handle).await;
         let transport = dialled.map_err(|fault| fault.at(&self.endpoint))?;
-        Client::open(self, taken, transport).await
+        Client::open(self, machine, taken, transport).await
     }
 
     /// The same over a stream that the caller has connected. The endpoint is the name
@@ -136,9 +150,16 @@ impl<R: Runtime> Builder<R> {
     /// # Errors
     ///
     /// The session did not open.
-    pub async fn over(self, stream: impl Into<R::Transport>) -> Result<Client<R>, Fault> {
+    pub async fn over(mut self, stream: impl Into<R::Transport>) -> Result<Client<R>, Fault> {
+        let machine = self.machine()?;
         let taken = self.handle.take()?;
-        Client::open(self, taken, stream.into()).await
+        Client::open(self, machine, taken, stream.into()).await
+    }
+
+    /// What is wrong with the endpoint or with TLS is found before anybody is dialled.
+    fn machine(&mut self) -> Result<ClientMachine, Fault> {
+        let mechanisms = std::mem::take(&mut self.mechanisms);
+        machine::client(&self.endpoint, self.config.clone(), self.tls.as_ref(), mechanisms)
     }
 }
 

@@ -108,10 +108,14 @@ impl<R: Runtime> Client<R> {
         Ok(Builder::new(endpoint.try_into()?))
     }
 
-    async fn open(builder: Builder<R>, handle: Taken, transport: R::Transport) -> Result<Self, Fault> {
-        let endings = builder.config.line_endings;
-        let machine = machine::client(&builder.endpoint, builder.config, builder.mechanisms)?;
-        let Builder { endpoint, on_line, .. } = builder;
+    async fn open(
+        builder: Builder<R>,
+        machine: ClientMachine,
+        handle: Taken,
+        transport: R::Transport,
+    ) -> Result<Self, Fault> {
+        let Builder { endpoint, config, on_line, .. } = builder;
+        let endings = config.line_endings;
         let mut client = Self { machine, transport, endpoint, endings, handle, on_line, under_way: false };
         loop {
             match client.next_event().await {
