@@ -35,6 +35,8 @@ pub use command::{Leniency, parse_command, parse_command_with};
 pub use encode::{encode_command, encode_reply};
 pub use reply::ReplyReader;
 
+use core::str::{self, FromStr};
+
 use nom::{IResult, Parser};
 
 /// What a parser makes of all of the input, if it takes all of it.
@@ -46,6 +48,12 @@ pub(crate) fn whole<'a, T>(
         Ok(([], value)) => Some(value),
         _ => None,
     }
+}
+
+/// What text says as a value. UTF-8 is checked here: only what is kept is text.
+#[inline]
+pub(crate) fn parsed<T: FromStr>(text: &[u8]) -> Option<T> {
+    str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// The input does not begin with what a rule wants.

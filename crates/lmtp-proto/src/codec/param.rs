@@ -30,29 +30,28 @@ pub(crate) const KNOWN: [&str; 13] = [
 /// A parameter as it stands in the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RawParam<'a> {
-    pub(crate) keyword: &'a str,
-    pub(crate) value: Option<&'a str>,
+    pub(crate) keyword: &'a [u8],
+    pub(crate) value: Option<&'a [u8]>,
 }
 
 /// ```abnf
 /// esmtp-param = esmtp-keyword ["=" esmtp-value]
 /// ```
 ///
-/// The value of XRCPTFORWARD is base64, which may end in "=". Gives the length of
-/// the keyword.
-pub(crate) fn esmtp_param(input: &[u8]) -> IResult<&[u8], usize> {
+/// The value of XRCPTFORWARD is base64, which may end in "=".
+#[inline]
+pub(crate) fn esmtp_param(input: &[u8]) -> IResult<&[u8], RawParam<'_>> {
     let (rest, keyword) = esmtp_keyword(input)?;
-    let rest = match rest.strip_prefix(b"=") {
-        None => rest,
-        Some(value) if keyword.eq_ignore_ascii_case(b"XRCPTFORWARD") => base64(value)?.0,
-        Some(value) => esmtp_value(value)?.0,
-    };
-    Ok((rest, keyword.len()))
+    let Some(value) = rest.strip_prefix(b"=") else { return Ok((rest, RawParam { keyword, value: None })) };
+    let (rest, value) =
+        if keyword.eq_ignore_ascii_case(b"XRCPTFORWARD") { base64(value)? } else { esmtp_value(value)? };
+    Ok((rest, RawParam { keyword, value: Some(value) }))
 }
 
 /// ```abnf
 /// esmtp-keyword = ( ALPHA / DIGIT ) *( ALPHA / DIGIT / "-" )
 /// ```
+#[inline]
 pub(crate) fn esmtp_keyword(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let (rest, keyword) = run(|octet| LDH.has(octet), input)?;
     if keyword.starts_with(b"-") || keyword.len() > Keyword::MAX { refused(input) } else { Ok((rest, keyword)) }
@@ -61,6 +60,7 @@ pub(crate) fn esmtp_keyword(input: &[u8]) -> IResult<&[u8], &[u8]> {
 /// ```abnf
 /// esmtp-value = 1*( %d33-60 / %d62-126 / UTF8-non-ascii )
 /// ```
+#[inline]
 pub(crate) fn esmtp_value(input: &[u8]) -> IResult<&[u8], &[u8]> {
     visible_utf8(|octet| VALUE.has(octet), input)
 }

@@ -2,6 +2,8 @@
 
 use bytes::{Buf, BytesMut};
 
+use crate::lines::plain_line;
+
 /// Finds command lines. A line that is too long or ends in the wrong way is
 /// reported once and swallowed to its CRLF: its tail is never a command of its
 /// own (RFC 5321 section 2.3.8).
@@ -36,6 +38,12 @@ impl CommandLines {
     pub(super) fn find(&mut self, buffer: &mut BytesMut, limit: usize) -> Found {
         if self.swallowing && !self.swallow(buffer) {
             return Found::Nothing;
+        }
+        if self.searched == 0
+            && let Some(length) = plain_line(buffer, limit)
+        {
+            self.bdat = is_bdat(buffer);
+            return Found::Line(length);
         }
         let unread = buffer.get(self.searched..).unwrap_or_default();
         let Some(lf) = memchr::memchr(b'\n', unread).map(|found| self.searched.saturating_add(found)) else {
