@@ -34,11 +34,6 @@ impl LineFinder {
     /// nothing and is never skipped: it is an error of its own, because two
     /// readers that disagree about it can be played against each other.
     pub(crate) fn find(&mut self, buffer: &[u8], limit: usize) -> Result<Option<usize>, LineError> {
-        if self.is_fresh()
-            && let Some(length) = plain_line(buffer, limit)
-        {
-            return Ok(Some(length));
-        }
         let unread = buffer.get(self.searched..).unwrap_or_default();
         let Some(found) = memchr::memchr(b'\n', unread) else {
             self.searched = buffer.len();

@@ -4,8 +4,10 @@ use alloc::vec::Vec;
 use core::mem::take;
 use core::str::{self, FromStr};
 
-use super::param::{RawParam, size_value};
-use super::{parsed, whole};
+use nom::IResult;
+
+use super::param::{RawParam, body, by_value, notify, priority, ret, size_value};
+use super::{is_word, parsed};
 use crate::command_error::CommandError;
 use crate::value::{Keyword, MailParams, Param, RcptParams};
 
@@ -19,24 +21,23 @@ enum Wrong {
 /// them (RFC 1870 section 6, RFC 3461 section 4.5, RFC 6152 section 3).
 #[inline]
 pub(crate) fn mail(params: &mut MailParams, raw: RawParam<'_>) -> Result<(), CommandError> {
-    let is = |keyword: &str| raw.keyword.eq_ignore_ascii_case(keyword.as_bytes());
-    let entered = if is("SIZE") {
-        set(&mut params.size, raw.value.and_then(|value| whole(size_value, value)))
-    } else if is("BODY") {
-        set(&mut params.body, value(raw))
-    } else if is("SMTPUTF8") {
+    let entered = if is_word(raw.keyword, b"SIZE") {
+        set(&mut params.size, by_rule(size_value, raw))
+    } else if is_word(raw.keyword, b"BODY") {
+        set(&mut params.body, by_rule(body, raw))
+    } else if is_word(raw.keyword, b"SMTPUTF8") {
         raise(&mut params.smtputf8, raw)
-    } else if is("RET") {
-        set(&mut params.ret, value(raw))
-    } else if is("ENVID") {
+    } else if is_word(raw.keyword, b"RET") {
+        set(&mut params.ret, by_rule(ret, raw))
+    } else if is_word(raw.keyword, b"ENVID") {
         set(&mut params.envid, value(raw))
-    } else if is("AUTH") {
+    } else if is_word(raw.keyword, b"AUTH") {
         set(&mut params.auth, value(raw))
-    } else if is("BY") {
-        set(&mut params.by, value(raw))
-    } else if is("MT-PRIORITY") {
-        set(&mut params.priority, value(raw))
-    } else if is("REQUIRETLS") {
+    } else if is_word(raw.keyword, b"BY") {
+        set(&mut params.by, by_rule(by_value, raw))
+    } else if is_word(raw.keyword, b"MT-PRIORITY") {
+        set(&mut params.priority, by_rule(priority, raw))
+    } else if is_word(raw.keyword, b"REQUIRETLS") {
         raise(&mut params.require_tls, raw)
     } else {
         keep(take(&mut params.others), raw).map(|others| params.others = others)
@@ -47,14 +48,13 @@ pub(crate) fn mail(params: &mut MailParams, raw: RawParam<'_>) -> Result<(), Com
 /// Enters a parameter of RCPT.
 #[inline]
 pub(crate) fn rcpt(params: &mut RcptParams, raw: RawParam<'_>) -> Result<(), CommandError> {
-    let is = |keyword: &str| raw.keyword.eq_ignore_ascii_case(keyword.as_bytes());
-    let entered = if is("NOTIFY") {
-        set(&mut params.notify, value(raw))
-    } else if is("ORCPT") {
+    let entered = if is_word(raw.keyword, b"NOTIFY") {
+        set(&mut params.notify, by_rule(notify, raw))
+    } else if is_word(raw.keyword, b"ORCPT") {
         set(&mut params.orcpt, value(raw))
-    } else if is("XRCPTFORWARD") {
+    } else if is_word(raw.keyword, b"XRCPTFORWARD") {
         set(&mut params.forward, value(raw))
-    } else if is("IGNOREQUOTA") {
+    } else if is_word(raw.keyword, b"IGNOREQUOTA") {
         raise(&mut params.ignore_quota, raw)
     } else {
         keep(take(&mut params.others), raw).map(|others| params.others = others)
@@ -73,6 +73,16 @@ impl Wrong {
     }
 }
 
+/// A value that is a word or a number: never text.
+#[inline]
+fn by_rule<T>(rule: impl Fn(&[u8]) -> IResult<&[u8], T>, raw: RawParam<'_>) -> Option<T> {
+    match rule(raw.value?) {
+        Ok(([], value)) => Some(value),
+        _ => None,
+    }
+}
+
+/// A value that is kept as text.
 #[inline]
 fn value<T: FromStr>(raw: RawParam<'_>) -> Option<T> {
     parsed(raw.value?)

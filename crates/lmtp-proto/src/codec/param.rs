@@ -7,8 +7,8 @@ use nom::{IResult, Parser};
 
 use super::octets::{BASE64, LDH, VALUE};
 use super::path::{atom, visible_utf8};
-use super::{number, refused, run, whole, xtext};
-use crate::value::{ByMode, DeliverBy, Keyword, Notify, Priority};
+use super::{is_word, number, refused, run, whole, xtext};
+use crate::value::{BodyType, ByMode, DeliverBy, Keyword, Notify, Priority, Ret};
 
 /// The keywords of all parameters that have a type of their own.
 pub(crate) const KNOWN: [&str; 13] = [
@@ -44,7 +44,7 @@ pub(crate) fn esmtp_param(input: &[u8]) -> IResult<&[u8], RawParam<'_>> {
     let (rest, keyword) = esmtp_keyword(input)?;
     let Some(value) = rest.strip_prefix(b"=") else { return Ok((rest, RawParam { keyword, value: None })) };
     let (rest, value) =
-        if keyword.eq_ignore_ascii_case(b"XRCPTFORWARD") { base64(value)? } else { esmtp_value(value)? };
+        if is_word(keyword, b"XRCPTFORWARD") { base64(value)? } else { esmtp_value(value)? };
     Ok((rest, RawParam { keyword, value: Some(value) }))
 }
 
@@ -80,8 +80,10 @@ pub(crate) fn base64(input: &[u8]) -> IResult<&[u8], &[u8]> {
 /// ```
 ///
 /// (RFC 1870 section 3.)
+#[inline]
 pub(crate) fn size_value(input: &[u8]) -> IResult<&[u8], u64> {
-    number(1, 20).map(|size| size.unwrap_or(u64::MAX)).parse(input)
+    let (rest, size) = number(1, 20)(input)?;
+    Ok((rest, size.unwrap_or(u64::MAX)))
 }
 
 /// ```abnf
@@ -89,6 +91,7 @@ pub(crate) fn size_value(input: &[u8]) -> IResult<&[u8], u64> {
 /// ```
 ///
 /// (RFC 2852 section 4.)
+#[inline]
 pub(crate) fn by_value(input: &[u8]) -> IResult<&[u8], DeliverBy> {
     let (sign, rest) = match input {
         [b'-', rest @ ..] => (-1, rest),
@@ -135,6 +138,7 @@ pub(crate) fn priority(input: &[u8]) -> IResult<&[u8], Priority> {
 /// ```
 ///
 /// (RFC 3461 section 4.1.)
+#[inline]
 pub(crate) fn notify(input: &[u8]) -> IResult<&[u8], Notify> {
     let (mut rest, mut notify) = notify_element(input)?;
     while !notify.never()
@@ -149,16 +153,57 @@ pub(crate) fn notify(input: &[u8]) -> IResult<&[u8], Notify> {
     Ok((rest, notify))
 }
 
+#[inline]
 fn notify_element(input: &[u8]) -> IResult<&[u8], Notify> {
     let (rest, word) = run(|octet| octet != b',', input)?;
-    let words = [
-        ("FAILURE", Notify::FAILURE),
-        ("SUCCESS", Notify::SUCCESS),
-        ("DELAY", Notify::DELAY),
-        ("NEVER", Notify::NEVER),
-    ];
-    let found = words.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()));
-    found.map_or_else(|| refused(input), |(_, notify)| Ok((rest, notify)))
+    let notify = if is_word(word, b"FAILURE") {
+        Notify::FAILURE
+    } else if is_word(word, b"SUCCESS") {
+        Notify::SUCCESS
+    } else if is_word(word, b"DELAY") {
+        Notify::DELAY
+    } else if is_word(word, b"NEVER") {
+        Notify::NEVER
+    } else {
+        return refused(input);
+    };
+    Ok((rest, notify))
+}
+
+/// ```abnf
+/// body-value = "7BIT" / "8BITMIME" / "BINARYMIME"
+/// ```
+///
+/// (RFC 6152 section 2, RFC 3030 section 3.)
+#[inline]
+pub(crate) fn body(input: &[u8]) -> IResult<&[u8], BodyType> {
+    let body = if is_word(input, b"8BITMIME") {
+        BodyType::EightBitMime
+    } else if is_word(input, b"7BIT") {
+        BodyType::SevenBit
+    } else if is_word(input, b"BINARYMIME") {
+        BodyType::BinaryMime
+    } else {
+        return refused(input);
+    };
+    Ok((&[], body))
+}
+
+/// ```abnf
+/// ret-value = "FULL" / "HDRS"
+/// ```
+///
+/// (RFC 3461 section 4.3.)
+#[inline]
+pub(crate) fn ret(input: &[u8]) -> IResult<&[u8], Ret> {
+    let ret = if is_word(input, b"FULL") {
+        Ret::Full
+    } else if is_word(input, b"HDRS") {
+        Ret::Headers
+    } else {
+        return refused(input);
+    };
+    Ok((&[], ret))
 }
 
 /// ```abnf

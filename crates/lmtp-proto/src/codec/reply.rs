@@ -27,6 +27,7 @@ pub(crate) struct ReplyLine<'a> {
 ///
 /// Lenient: the text may hold any octet that [`LineFinder`] let pass, for a
 /// status is worth more than the tidiness of its comment.
+#[inline]
 pub(crate) fn reply_line(input: &[u8]) -> IResult<&[u8], ReplyLine<'_>> {
     let (rest, code) = reply_code(input)?;
     let (more, text) = match rest {
@@ -42,6 +43,7 @@ pub(crate) fn reply_line(input: &[u8]) -> IResult<&[u8], ReplyLine<'_>> {
 /// ```
 ///
 /// Lenient: any second digit, as the first one decides (section 4.3.2).
+#[inline]
 fn reply_code(input: &[u8]) -> IResult<&[u8], ReplyCode> {
     match input {
         [a @ b'2'..=b'5', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] => {
@@ -56,6 +58,7 @@ fn reply_code(input: &[u8]) -> IResult<&[u8], ReplyCode> {
 /// ```
 ///
 /// Without leading zeros (RFC 3463 section 2).
+#[inline]
 pub(crate) fn enhanced_code(input: &[u8]) -> IResult<&[u8], EnhancedCode> {
     let [class @ (b'2' | b'4' | b'5'), b'.', rest @ ..] = input else { return refused(input) };
     let (rest, subject) = sub_code(rest)?;
@@ -102,6 +105,8 @@ pub(crate) struct Assembler {
     code: Option<ReplyCode>,
     enhanced: Option<EnhancedCode>,
     text: Vec<u8>,
+    /// Whether there may be a NUL in the text.
+    odd: bool,
     /// Octets read for it, line ends and all.
     size: usize,
 }
@@ -123,13 +128,13 @@ impl Assembler {
     /// The reply, of the code that its lines had.
     pub(crate) fn finish(&mut self, code: ReplyCode) -> Reply {
         // A NUL means nothing in a text and much to what may print it.
-        if memchr::memchr(0, &self.text).is_some() {
+        if self.odd {
             self.text.iter_mut().filter(|octet| **octet == 0).for_each(|octet| *octet = b'?');
         }
         let reply = Reply::from_parts(code, self.enhanced, &self.text);
         self.text.clear();
         self.text.shrink_to(KEPT);
-        (self.code, self.enhanced, self.size) = (None, None, 0);
+        (self.code, self.enhanced, self.odd, self.size) = (None, None, false, 0);
         reply
     }
 }
@@ -170,7 +175,8 @@ impl ReplyReader {
         let mut taken = 0;
         loop {
             let rest = input.get(taken..).unwrap_or_default();
-            let length = match self.finder.find(rest, limits.reply_line) {
+            let plain = self.finder.is_fresh().then(|| plain_line(rest, limits.reply_line)).flatten();
+            let length = match plain.map_or_else(|| self.finder.find(rest, limits.reply_line), |length| Ok(Some(length))) {
                 Ok(Some(length)) => length,
                 Ok(None) => {
                     input.advance(taken);
@@ -181,6 +187,7 @@ impl ReplyReader {
                     return Err(Error::Syntax { phase, problem, line: excerpt(until_line_feed(rest)) });
                 }
             };
+            self.assembler.odd |= plain.is_none();
             let line = rest.get(..length).unwrap_or_default();
             let syntax = |problem| Error::Syntax { phase, problem, line: excerpt(line) };
             let Ok((_, ReplyLine { code, more, text })) = reply_line(line) else {

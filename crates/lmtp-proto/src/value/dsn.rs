@@ -22,11 +22,7 @@ impl FromStr for Ret {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            text if text.eq_ignore_ascii_case("FULL") => Ok(Self::Full),
-            text if text.eq_ignore_ascii_case("HDRS") => Ok(Self::Headers),
-            text => Err(InvalidValue::new(text, "a value of RET")),
-        }
+        codec::whole(codec::param::ret, text.as_bytes()).ok_or_else(|| InvalidValue::new(text, "a value of RET"))
     }
 }
 
