@@ -78,7 +78,9 @@ fn main() {
     }
     let run = |name: &str, routines: [Routine<'_>; 3]| match one {
         // Nothing but this: somebody counts its instructions.
-        Some((rounds, reader)) if args.iter().any(|arg| arg == name) => (0..rounds).for_each(|_| _ = routines[reader]()),
+        Some((rounds, reader)) if args.iter().any(|arg| arg == name) => {
+            (0..rounds).for_each(|_| _ = routines[reader]())
+        }
         None if wanted(name) => show(name, measure(rounds, routines)),
         _ => {}
     };

@@ -43,8 +43,7 @@ pub(crate) struct RawParam<'a> {
 pub(crate) fn esmtp_param(input: &[u8]) -> IResult<&[u8], RawParam<'_>> {
     let (rest, keyword) = esmtp_keyword(input)?;
     let Some(value) = rest.strip_prefix(b"=") else { return Ok((rest, RawParam { keyword, value: None })) };
-    let (rest, value) =
-        if is_word(keyword, b"XRCPTFORWARD") { base64(value)? } else { esmtp_value(value)? };
+    let (rest, value) = if is_word(keyword, b"XRCPTFORWARD") { base64(value)? } else { esmtp_value(value)? };
     Ok((rest, RawParam { keyword, value: Some(value) }))
 }
 

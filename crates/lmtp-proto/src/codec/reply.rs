@@ -70,13 +70,16 @@ pub(crate) fn enhanced_code(input: &[u8]) -> IResult<&[u8], EnhancedCode> {
 /// One to three digits, the first of several not 0.
 #[inline]
 fn sub_code(input: &[u8]) -> IResult<&[u8], u16> {
-    let (rest, code) = match input {
-        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] => (rest, decimal(&[*a, *b, *c])),
-        [a @ b'1'..=b'9', b @ b'0'..=b'9', rest @ ..] => (rest, decimal(&[*a, *b])),
-        [a @ b'0'..=b'9', rest @ ..] => (rest, decimal(&[*a])),
-        _ => return refused(input),
-    };
-    if rest.first().is_some_and(u8::is_ascii_digit) { refused(input) } else { Ok((rest, code)) }
+    let [digit @ b'0'..=b'9', rest @ ..] = input else { return refused(input) };
+    let (mut rest, mut code) = (rest, decimal(&[*digit]));
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+        // Behind a 0, or a fourth one.
+        if !(1..=99).contains(&code) {
+            return refused(input);
+        }
+        (rest, code) = (behind, code.wrapping_mul(10).wrapping_add(decimal(&[*digit])));
+    }
+    Ok((rest, code))
 }
 
 /// The number that a few digits stand for.
@@ -175,19 +178,16 @@ impl ReplyReader {
         let mut taken = 0;
         loop {
             let rest = input.get(taken..).unwrap_or_default();
-            let plain = self.finder.is_fresh().then(|| plain_line(rest, limits.reply_line)).flatten();
-            let length = match plain.map_or_else(|| self.finder.find(rest, limits.reply_line), |length| Ok(Some(length))) {
-                Ok(Some(length)) => length,
-                Ok(None) => {
-                    input.advance(taken);
-                    return Ok(None);
-                }
-                Err(LineError::TooLong) => return Err(Error::Limit { phase, limit: Limit::ReplyLine }),
-                Err(LineError::Syntax(problem)) => {
-                    return Err(Error::Syntax { phase, problem, line: excerpt(until_line_feed(rest)) });
-                }
+            let length = if self.finder.is_fresh()
+                && let Some(length) = plain_line(rest, limits.reply_line)
+            {
+                length
+            } else if let Some(length) = self.odd_line(rest, limits, phase)? {
+                length
+            } else {
+                input.advance(taken);
+                return Ok(None);
             };
-            self.assembler.odd |= plain.is_none();
             let line = rest.get(..length).unwrap_or_default();
             let syntax = |problem| Error::Syntax { phase, problem, line: excerpt(line) };
             let Ok((_, ReplyLine { code, more, text })) = reply_line(line) else {
@@ -209,6 +209,17 @@ impl ReplyReader {
             input.advance(taken);
             return Ok(Some(self.assembler.finish(code)));
         }
+    }
+
+    /// The length of a line that is not plain or came in pieces; `None` while it is
+    /// incomplete.
+    #[cold]
+    fn odd_line(&mut self, input: &[u8], limits: &Limits, phase: Phase) -> Result<Option<usize>, Error> {
+        self.assembler.odd = true;
+        self.finder.find(input, limits.reply_line).map_err(|problem| match problem {
+            LineError::TooLong => Error::Limit { phase, limit: Limit::ReplyLine },
+            LineError::Syntax(problem) => Error::Syntax { phase, problem, line: excerpt(until_line_feed(input)) },
+        })
     }
 
     /// All that the framing of what comes next depends on, beside the input.
