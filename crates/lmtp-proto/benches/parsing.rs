@@ -7,15 +7,16 @@
 //! at an address only for its outline, at LHLO's name for its length, and a lone
 //! LF ends a line for it.
 //!
-//! `cargo bench -p lmtp-proto`; words behind `--` choose cases by their names. As
-//! a test each case runs once.
+//! `cargo bench -p lmtp-proto --bench parsing`; words behind `--` choose cases by
+//! their names. As a test each case runs once. With `--one N 'MAIL: ours'` that is
+//! done N times, and nothing else happens.
 
 mod common;
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use common::ratio;
+use common::{only_one, ratio};
 use lmtp_proto::bytes::BytesMut;
 use lmtp_proto::value::Capabilities;
 use lmtp_proto::{Limits, Phase, Reply, ReplyReader, parse_command};
@@ -65,22 +66,18 @@ const READERS: [&str; 3] = ["ours", "smtp-proto", "smtp-proto, owned"];
 
 fn main() {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
-    let one = args.iter().position(|arg| arg == "--one").map(|place| {
-        args.remove(place);
-        let rounds: usize = args.remove(place).parse().expect("how many batches");
-        let reader = args.remove(place);
-        (rounds, READERS.iter().position(|name| *name == reader).expect("who reads"))
+    // The case, a colon, and who reads.
+    let one = only_one(&mut args).map(|(rounds, name)| {
+        let (case, reader) = name.split_once(": ").expect("CASE: READER");
+        (rounds, case.to_owned(), READERS.iter().position(|name| *name == reader).expect("who reads"))
     });
     let rounds = if args.iter().any(|arg| arg == "--bench") { 400 } else { 1 };
     let wanted = |name: &str| args.iter().filter(|arg| !arg.starts_with('-')).all(|part| name.contains(part.as_str()));
     if one.is_none() {
         println!("{:28}{:>9}{:>12}{:>9}{:>12}{:>9}", "", "ours", "smtp-proto", "times", "…, owned", "times");
     }
-    let run = |name: &str, routines: [Routine<'_>; 3]| match one {
-        // Nothing but this: somebody counts its instructions.
-        Some((rounds, reader)) if args.iter().any(|arg| arg == name) => {
-            (0..rounds).for_each(|_| _ = routines[reader]())
-        }
+    let run = |name: &str, routines: [Routine<'_>; 3]| match &one {
+        Some((rounds, case, reader)) if case == name => (0..*rounds).for_each(|_| _ = routines[*reader]()),
         None if wanted(name) => show(name, measure(rounds, routines)),
         _ => {}
     };

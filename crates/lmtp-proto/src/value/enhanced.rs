@@ -21,6 +21,7 @@ impl EnhancedCode {
     /// # Errors
     ///
     /// The class is not 2, 4 or 5, or another number has more than three digits.
+    #[expect(clippy::arithmetic_side_effects, reason = "the largest is 5_999_999")]
     pub const fn new(class: u8, subject: u16, detail: u16) -> Result<Self, InvalidEnhancedCode> {
         if !matches!(class, 2 | 4 | 5) || subject > 999 || detail > 999 {
             return Err(InvalidEnhancedCode);
@@ -32,6 +33,7 @@ impl EnhancedCode {
     }
 
     /// 2, 4 or 5: success, persistent transient failure, permanent failure.
+    #[expect(clippy::cast_possible_truncation, reason = "one digit")]
     pub const fn class(self) -> u8 {
         (self.digits.get() / 1_000_000) as u8
     }
