@@ -12,7 +12,7 @@ use crate::process;
 pub(crate) fn built<const N: usize>(package: &str, names: [&str; N]) -> Result<[PathBuf; N]> {
     let mut bench = cargo();
     bench.args(["bench", "--package", package, "--locked", "--no-run"]);
-    names.iter().for_each(|name| _ = bench.args(["--bench", name]));
+    bench.args(names.iter().flat_map(|name| ["--bench", name]));
     let artifacts = build(&mut bench)?;
     let paths: Vec<PathBuf> = names.iter().map(|name| executable(&artifacts, name)).collect::<Result<_>>()?;
     paths.try_into().ok().context("a program for each name")
