@@ -60,6 +60,22 @@ fn reply_code(input: &[u8]) -> IResult<&[u8], ReplyCode> {
 /// Without leading zeros (RFC 3463 section 2).
 #[inline]
 pub(crate) fn enhanced_code(input: &[u8]) -> IResult<&[u8], EnhancedCode> {
+    match input {
+        // Nearly all are of one digit each.
+        [class, b'.', subject @ b'0'..=b'9', b'.', detail @ b'0'..=b'9', rest @ ..]
+            if !rest.first().is_some_and(u8::is_ascii_digit) =>
+        {
+            let code = EnhancedCode::new(class.wrapping_sub(b'0'), decimal(&[*subject]), decimal(&[*detail]));
+            code.map_or_else(|_| refused(input), |code| Ok((rest, code)))
+        }
+        [_, b'.', ..] => long_enhanced_code(input),
+        _ => refused(input),
+    }
+}
+
+/// An enhanced code of more digits.
+#[cold]
+fn long_enhanced_code(input: &[u8]) -> IResult<&[u8], EnhancedCode> {
     let [class @ (b'2' | b'4' | b'5'), b'.', rest @ ..] = input else { return refused(input) };
     let (rest, subject) = sub_code(rest)?;
     let Some(rest) = rest.strip_prefix(b".") else { return refused(input) };
