@@ -1,5 +1,6 @@
 //! Replies (RFC 5321 section 4.2).
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::{Buf, BytesMut};
@@ -132,6 +133,7 @@ pub(crate) struct Assembler {
 
 impl Assembler {
     /// Takes one more line's text.
+    #[inline]
     pub(crate) fn line(&mut self, code: ReplyCode, text: &[u8]) {
         let found = leading_code(code, text);
         if self.code.is_none() {
@@ -145,16 +147,18 @@ impl Assembler {
     }
 
     /// The reply, of the code that its lines had.
+    #[inline]
     pub(crate) fn finish(&mut self, code: ReplyCode) -> Reply {
         // A NUL means nothing in a text and much to what may print it.
         if self.odd {
             self.text.iter_mut().filter(|octet| **octet == 0).for_each(|octet| *octet = b'?');
         }
-        let reply = Reply::from_parts(code, self.enhanced, &self.text);
+        let (enhanced, text) = (self.enhanced, Arc::<[u8]>::from(self.text.as_slice()));
         self.text.clear();
         self.text.shrink_to(KEPT);
         (self.code, self.enhanced, self.odd, self.size) = (None, None, false, 0);
-        reply
+        // Put together last, so that it is where it is wanted and is not moved there.
+        Reply::from_shared(code, enhanced, text)
     }
 }
 
@@ -260,7 +264,7 @@ fn plain_reply(input: &[u8], limits: &Limits) -> Option<(usize, Reply)> {
     let length = plain_line(input, limits.reply_line.min(limits.reply_size))?;
     let (_, ReplyLine { code, text, .. }) = reply_line(input.get(..length)?).ok()?;
     let (enhanced, text) = leading_code(code, text).map_or((None, text), |(enhanced, text)| (Some(enhanced), text));
-    Some((length.saturating_add(2), Reply::from_parts(code, enhanced, text)))
+    Some((length.saturating_add(2), Reply::from_shared(code, enhanced, Arc::from(text))))
 }
 
 /// What a bad line shows of itself: all up to its LF, however it arrived.

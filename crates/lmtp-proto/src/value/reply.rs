@@ -51,7 +51,13 @@ impl Reply {
 
     /// From parts that the codec has checked.
     pub(crate) fn from_parts(code: ReplyCode, enhanced: Option<EnhancedCode>, text: &[u8]) -> Self {
-        Self { code, enhanced, text: Arc::from(text) }
+        Self::from_shared(code, enhanced, Arc::from(text))
+    }
+
+    /// From parts that the codec has checked, the text in its place already.
+    #[inline]
+    pub(crate) fn from_shared(code: ReplyCode, enhanced: Option<EnhancedCode>, text: Arc<[u8]>) -> Self {
+        Self { code, enhanced, text }
     }
 
     /// The code.
