@@ -10,6 +10,7 @@ use lmtp_proto::{Envelope, Reply, TransactionId};
 
 use crate::delivery::{Patience, deliver};
 use crate::line::{Line, Made};
+use crate::machine::peer_tls;
 use crate::{Handler, Session, Transport};
 
 /// A message whose content has not begun.
@@ -23,6 +24,7 @@ struct Begun {
 /// One session, from the first question to the end.
 pub(crate) struct Conversation<'a, T, H: Handler> {
     line: &'a mut Line<T>,
+    peer: &'a mut Peer,
     session: H::Session,
     patience: Patience,
     incoming: Option<Begun>,
@@ -40,6 +42,7 @@ pub(crate) async fn converse<T: Transport, H: Handler>(
     while let Some(event) = next(line).await {
         let Event::Question(question) = event else { continue };
         peer.proxy = line.machine.header().cloned();
+        peer.tls = peer_tls(&line.machine);
         let made = match refusal.take() {
             Some(refusal) => Made::Answer(Err(refusal)),
             None => line.made(handler.connect(peer)).await,
@@ -53,7 +56,7 @@ pub(crate) async fn converse<T: Transport, H: Handler>(
         let is_served = line.settle(question, decision).is_some();
         if let Some(session) = session.filter(|_| is_served) {
             let (incoming, mechanism) = (None, None);
-            return Conversation::<T, H> { line, session, patience, incoming, mechanism }.run().await;
+            return Conversation::<T, H> { line, peer, session, patience, incoming, mechanism }.run().await;
         }
     }
 }
@@ -88,9 +91,13 @@ impl<T: Transport, H: Handler> Conversation<'_, T, H> {
     }
 
     async fn answer(&mut self, question: Question) {
-        let Self { line, session, .. } = self;
+        let Self { line, peer, session, .. } = self;
         match question.ask() {
             Ask::Lhlo(name) => {
+                if peer.tls.is_none() && line.server().is_secured() {
+                    peer.tls = peer_tls(&line.machine);
+                    line.call(|| session.secured(peer));
+                }
                 let made = line.made(session.lhlo(name)).await;
                 line.settle(question, made);
             }
@@ -154,7 +161,7 @@ impl<T: Transport, H: Handler> Conversation<'_, T, H> {
         };
         let was = line.server().identity().cloned();
         let Line { machine, .. } = &mut **line;
-        let step = AssertUnwindSafe(|| _ = machine.inner_mut().authenticate(question, mechanism.as_mut()));
+        let step = AssertUnwindSafe(|| _ = crate::machine::server(machine).authenticate(question, mechanism.as_mut()));
         if catch_unwind(step).is_err() {
             return line.fail();
         }

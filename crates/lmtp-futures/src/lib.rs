@@ -10,6 +10,7 @@ mod incoming;
 mod io;
 mod line;
 mod listen;
+mod machine;
 mod message;
 mod runtime;
 mod server;

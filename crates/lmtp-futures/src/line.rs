@@ -7,17 +7,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use lmtp_proto::proxy::{self, Proxied};
-use lmtp_proto::server::{self, Ask, Event, Question, Server};
+use lmtp_proto::server::{Ask, Event, Question, Server};
 use lmtp_proto::{Instant, Reply};
 
 use crate::Transport;
+use crate::machine::{self, Machine, MachineError};
 use crate::shutdown::Watch;
-
-/// What a server speaks with: LMTP, behind whatever is around it.
-pub(crate) type Machine = Proxied<Server>;
-/// What ends it before its time.
-pub(crate) type MachineError = proxy::Error<server::Error>;
 
 /// So many events are taken before other tasks get their turn.
 const BUDGET: u32 = 256;
@@ -55,7 +50,7 @@ impl<T: Transport> Line<T> {
     }
 
     pub(crate) fn server(&mut self) -> &mut Server {
-        self.machine.inner_mut()
+        machine::server(&mut self.machine)
     }
 
     /// The next event; `None` when the session is over.
@@ -67,7 +62,7 @@ impl<T: Transport> Line<T> {
             return Poll::Ready(None);
         }
         if self.watch.poll_shut_down(context) {
-            self.machine.inner_mut().shut_down();
+            self.server().shut_down();
         }
         if self.budget == 0 {
             self.budget = BUDGET;

@@ -14,13 +14,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use lmtp_proto::Reply;
-use lmtp_proto::proxy::{Network, Proxied};
+use lmtp_proto::proxy::Network;
 use lmtp_proto::server::{Config, Peer};
 use lmtp_proto::value::Security;
 
 use crate::conversation::converse;
 use crate::delivery::Patience;
 use crate::line::Line;
+use crate::machine::Encryption;
 use crate::shutdown::{Place, Watch};
 use crate::{Handler, Listen, Listener, Runtime, Shutdown, Timer, Transport};
 
@@ -44,6 +45,7 @@ struct Shared<H> {
     max_connections: usize,
     max_per_address: usize,
     trusted: Vec<Network>,
+    encryption: Encryption,
     shutdown: Shutdown,
     /// How many connections each address has, if that matters.
     addresses: Mutex<HashMap<IpAddr, usize>>,
@@ -58,6 +60,7 @@ impl<R: Runtime, H: Handler> Server<R, H> {
             max_connections: CONNECTIONS,
             max_per_address: usize::MAX,
             trusted: Vec::new(),
+            encryption: Encryption::default(),
             shutdown: Shutdown::default(),
             addresses: Mutex::default(),
         };
@@ -100,6 +103,14 @@ impl<R: Runtime, H: Handler> Server<R, H> {
         self.with(|shared| shared.trusted.extend(networks))
     }
 
+    /// How it does TLS where it listens for it: at `lmtps://` from the first octet, at
+    /// `lmtp+starttls://` when the client asks, which is offered there.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn tls(self, tls: lmtp_rustls::ServerTls) -> Self {
+        self.with(|shared| shared.encryption.tls = Some(tls))
+    }
+
     /// What ends it, from wherever that is wanted.
     pub fn handle(&self) -> Shutdown {
         self.shared.shutdown.clone()
@@ -116,7 +127,9 @@ impl<R: Runtime, H: Handler> Server<R, H> {
     pub async fn serve(self, listen: impl Listen<R>) -> io::Result<()> {
         let listeners = listen.listen()?;
         for listener in &listeners {
-            Self::check(listener.security)?;
+            if !self.shared.encryption.can(listener.security) {
+                return Err(io::Error::new(io::ErrorKind::Unsupported, "this server has no TLS set up"));
+            }
         }
         let _end = End(&self.shared.shutdown);
         let mut loops: Vec<_> = listeners.iter().map(|listener| Box::pin(self.accept_all(listener))).collect();
@@ -143,22 +156,14 @@ impl<R: Runtime, H: Handler> Server<R, H> {
     /// Serves one client on a stream that was accepted elsewhere, to the end.
     pub async fn serve_stream(&self, stream: impl Into<R::Transport>, peer: Peer) {
         let place = self.shared.shutdown.enter();
-        connection(Arc::clone(&self.shared), stream.into(), peer, place, None).await;
-    }
-
-    /// Whether such connections can be served.
-    fn check(security: Security) -> io::Result<()> {
-        match security {
-            Security::Plain => Ok(()),
-            Security::StartTls | Security::Tls => {
-                Err(io::Error::new(io::ErrorKind::Unsupported, "this server has no TLS set up"))
-            }
-        }
+        let kind = Kind::new(&self.shared.config, Security::Plain);
+        connection(Arc::clone(&self.shared), kind, stream.into(), peer, place, None).await;
     }
 
     /// Accepts connections until the server is shut down.
     async fn accept_all(&self, listener: &Listener<R>) -> io::Result<()> {
         let shared = &self.shared;
+        let kind = Kind::new(&shared.config, listener.security);
         let most = shared.max_connections.saturating_add(TURNED_AWAY);
         let mut watch = shared.shutdown.watch();
         loop {
@@ -168,7 +173,7 @@ impl<R: Runtime, H: Handler> Server<R, H> {
             };
             match unless_shut_down(&mut watch, room).await {
                 None => return Ok(()),
-                Some(Ok((stream, peer))) => self.begin(stream, peer),
+                Some(Ok((stream, peer))) => self.begin(stream, peer, kind.clone()),
                 Some(Err(error)) if passes_at_once(&error) => {}
                 Some(Err(error)) if passes(&error) => {
                     let mut timer = R::Timer::new();
@@ -181,12 +186,12 @@ impl<R: Runtime, H: Handler> Server<R, H> {
     }
 
     /// Serves a connection in a task of its own.
-    fn begin(&self, stream: R::Transport, peer: Peer) {
+    fn begin(&self, stream: R::Transport, peer: Peer, kind: Kind) {
         let shared = Arc::clone(&self.shared);
         let is_full = shared.shutdown.connections() >= shared.max_connections;
         let place = shared.shutdown.enter();
         let refusal = is_full.then(Reply::too_many_connections);
-        R::spawn(connection(shared, stream, peer, place, refusal));
+        R::spawn(connection(shared, kind, stream, peer, place, refusal));
     }
 }
 
@@ -199,23 +204,40 @@ impl<R: Runtime, H: Handler> fmt::Debug for Server<R, H> {
     }
 }
 
+/// What connections at one listener have in common.
+#[derive(Clone)]
+struct Kind {
+    config: Arc<Config>,
+    security: Security,
+}
+
+impl Kind {
+    fn new(config: &Arc<Config>, security: Security) -> Self {
+        let mut config = Arc::clone(config);
+        if security == Security::StartTls {
+            Arc::make_mut(&mut config).offer.starttls = true;
+        }
+        Self { config, security }
+    }
+}
+
 /// One connection, from its first octet to its last.
 async fn connection<T: Transport, H: Handler>(
     shared: Arc<Shared<H>>,
+    Kind { config, security }: Kind,
     stream: T,
     mut peer: Peer,
     _place: Place,
     mut refusal: Option<Reply>,
 ) {
-    let config = &shared.config;
     let is_proxy = shared.trusted.iter().any(|network| network.contains(&peer));
     let address = peer.address.map(|address| address.ip()).filter(|_| !is_proxy);
     let counted = address.map(|address| shared.count(address));
     if counted.as_ref().is_some_and(|counted| counted.number > shared.max_per_address) {
         refusal = refusal.or(Some(Reply::too_many_connections()));
     }
-    let machine = lmtp_proto::server::Server::new(Arc::clone(config));
-    let machine = if is_proxy { Proxied::new(machine, config.timeouts.connect) } else { Proxied::direct(machine) };
+    let proxy = is_proxy.then_some(config.timeouts.connect);
+    let machine = shared.encryption.machine(&config, security, proxy);
     let patience = Patience { handler: config.timeouts.handler, verdict: config.timeouts.verdict };
     let mut line = Line::new(stream, machine, shared.shutdown.watch());
     converse(&mut line, &mut peer, &shared.handler, patience, refusal).await;
