@@ -46,7 +46,8 @@ pub fn relay(server: &Path, cut: Cut) -> (SocketAddr, JoinHandle<Vec<u8>>) {
         client.set_nodelay(true).unwrap();
         let limit = move |whose| (cut.whose == whose).then_some(cut.behind);
         let ends = (Arc::clone(&client), Arc::clone(&server));
-        let there = thread::spawn(move || pass(&*ends.0, &*ends.1, limit(Whose::Client), || end(&ends.0, &ends.1, cut)));
+        let there =
+            thread::spawn(move || pass(&*ends.0, &*ends.1, limit(Whose::Client), || end(&ends.0, &ends.1, cut)));
         let heard = pass(&*server, &*client, limit(Whose::Server), || end(&client, &server, cut));
         there.join().unwrap();
         heard
