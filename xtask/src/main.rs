@@ -8,6 +8,7 @@
 //! | `fuzz.rs` | libFuzzer targets on the stable toolchain |
 //! | `diagrams/` | pictures of the protocol's tables |
 //! | `requirements/` | which test proves which rule |
+//! | `bench/` | benchmarks, their targets, instruction counts |
 //! | `mutants.rs` | what breaks without a test that notices |
 //! | `interop/` | foreign peers: obtained, started, checked, stopped |
 //! | `args.rs`, `cargo.rs`, `process.rs`, `project.rs` | the tools the above share |
@@ -16,6 +17,7 @@
 //! nothing outside the project but what it installs or makes in a temporary directory.
 
 mod args;
+mod bench;
 mod cargo;
 mod diagrams;
 mod fuzz;
@@ -43,6 +45,7 @@ cargo xtask COMMAND
   requirements [--check] [--recorded DIR]    which test proves which rule; writes docs/book/src/rfc-map.md
   diagrams [--check]                         the protocol's tables as pictures, in docs/book/src/diagrams
   mutants                                    what can be broken and no test notices (cargo-mutants, an hour)
+  bench [SET] [--check] [--runs N]           benchmarks beside what they are measured against; SET: proto
   interop [PEER] [--strict]                  real foreign peers; PEER: dovecot
 
 What is missing on this machine is named as skipped; with --strict it is a failure.";
@@ -90,6 +93,12 @@ fn run(mut args: Args) -> Result<()> {
         Some("mutants") => {
             args.finish()?;
             mutants::run()?;
+        }
+        Some("bench") => {
+            let options = bench::Options { runs: args.value("--runs")?.unwrap_or(3), check: args.flag("--check") };
+            let set = args.positional();
+            args.finish()?;
+            bench::run(set.as_deref(), &options)?;
         }
         Some("interop") => {
             let strict = args.flag("--strict");

@@ -30,9 +30,6 @@ pub(crate) fn run(recorded: Option<PathBuf>, check: bool) -> Result<()> {
     let proofs = record::read(&recorded)?;
     let unknown: Vec<&String> = proofs.keys().filter(|id| !rules.iter().any(|rule| rule.id == **id)).collect();
     ensure!(unknown.is_empty(), "{LIST} has no {unknown:?}, which tests prove: the record is an old one");
-    let paid = rules.iter().filter(|rule| rule.not_yet && proofs.contains_key(&rule.id));
-    let paid: Vec<&str> = paid.map(|rule| rule.id.as_str()).collect();
-    ensure!(paid.is_empty(), "{LIST}: there are proofs now, drop `not_yet`: {}", paid.join(" "));
     let page = map::page(&rules, &proofs);
     if check {
         return compare(&page, &project::root());

@@ -135,6 +135,8 @@ fn least_features() -> Result<Outcome> {
         cargo().args(["build", "-p", "lmtp-proto", "--locked"]),
         // Whoever brings his own random numbers.
         cargo().args(["build", "-p", "lmtp-sasl", "--no-default-features", "--locked"]),
+        // The other cryptography, and servers only.
+        cargo().args(["build", "-p", "lmtp-rustls", "--no-default-features", "--features", "ring", "--locked"]),
     ])
 }
 

@@ -2,16 +2,19 @@
 
 use std::fmt;
 
+use lmtp_proto::auth::Mechanism;
 use lmtp_proto::client::{Config, EightBit, Line, Pipelining};
 use lmtp_proto::value::LhloName;
 use lmtp_proto::{Endpoint, Fault, Limits, LineEndings, Timeouts};
 
+use crate::connect::{adopt, dial};
 use crate::{Client, Handle};
 
 /// How a client is set up, and the way to make it.
 pub struct Builder {
     pub(crate) endpoint: Endpoint,
     pub(crate) config: Config,
+    pub(crate) mechanisms: Vec<Box<dyn Mechanism>>,
     pub(crate) handle: Handle,
     pub(crate) on_line: Option<OnLine>,
 }
@@ -21,7 +24,14 @@ pub(crate) type OnLine = Box<dyn FnMut(&Line) + Send>;
 
 impl Builder {
     pub(crate) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, config: Config::default(), handle: Handle::new(), on_line: None }
+        Self { endpoint, config: Config::default(), mechanisms: Vec::new(), handle: Handle::new(), on_line: None }
+    }
+
+    /// Everything that can be set at once. What is set afterwards changes it.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
     }
 
     /// Who we say we are in LHLO; `localhost` if not told.
@@ -67,6 +77,22 @@ impl Builder {
         self
     }
 
+    /// How many messages [`Client::deliver_all`] may have under way at once; 2, if not
+    /// told.
+    #[must_use]
+    pub fn depth(mut self, messages: usize) -> Self {
+        self.config.depth = messages;
+        self
+    }
+
+    /// Logs in by the first of these mechanisms that the server offers and that may be
+    /// used on the line (RFC 4954); if that is not to be, the session does not open.
+    #[must_use]
+    pub fn authenticate(mut self, mechanisms: Vec<Box<dyn Mechanism>>) -> Self {
+        self.mechanisms = mechanisms;
+        self
+    }
+
     /// Shows each line of the conversation to `hook`. The content is not in it.
     #[must_use]
     pub fn on_line(mut self, hook: impl FnMut(&Line) + Send + 'static) -> Self {
@@ -88,7 +114,21 @@ impl Builder {
     ///
     /// The session did not open.
     pub fn connect(self) -> Result<Client, Fault> {
-        Client::open(self)
+        let timeout = self.config.timeouts.connect;
+        let socket = dial(&self.endpoint, timeout, self.handle.shared()).map_err(|fault| fault.at(&self.endpoint))?;
+        Client::open(self, socket)
+    }
+
+    /// The same over a socket that the caller has connected. The endpoint is the name
+    /// that it has in faults.
+    ///
+    /// # Errors
+    ///
+    /// The session did not open.
+    #[cfg(unix)]
+    pub fn over(self, socket: impl Into<std::os::fd::OwnedFd>) -> Result<Client, Fault> {
+        let socket = adopt(socket.into().into(), self.handle.shared()).map_err(|fault| fault.at(&self.endpoint))?;
+        Client::open(self, socket)
     }
 }
 

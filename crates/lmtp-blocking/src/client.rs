@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::io;
+use std::mem;
 use std::net::Shutdown;
 
-use lmtp_proto::client::table::State;
 use lmtp_proto::client::{Client as Machine, Event, Line};
 use lmtp_proto::value::{Capabilities, InvalidAddress};
 use lmtp_proto::{
@@ -14,8 +14,8 @@ use socket2::Socket;
 
 use crate::body::unreadable;
 use crate::builder::{Builder, OnLine};
-use crate::connect::dial;
-use crate::drive::Connection;
+use crate::deliveries::Deliveries;
+use crate::drive::{Connection, Next};
 use crate::handle::cancelled;
 use crate::{Body, Error, Handle};
 
@@ -56,14 +56,17 @@ where
 /// Dropping it closes the connection without a word; [`quit`](Self::quit) takes
 /// leave.
 pub struct Client {
-    connection: Connection<Machine, Socket>,
+    pub(crate) connection: Connection<Machine, Socket>,
     endpoint: Endpoint,
-    endings: LineEndings,
+    pub(crate) endings: LineEndings,
     handle: Handle,
     on_line: Option<OnLine>,
-    /// A message is under way; still set afterwards if the caller's code, a
-    /// reader or a hook, has panicked.
-    delivering: bool,
+    /// A message is under way, or was when it was abandoned: by a guard that was
+    /// dropped, or by a panic of the caller's code.
+    pub(crate) under_way: bool,
+    /// The caller's code may be running, a reader or a hook; still set afterwards if it
+    /// has panicked.
+    in_callers_hands: bool,
 }
 
 impl Client {
@@ -93,12 +96,15 @@ impl Client {
         Ok(Builder::new(endpoint.try_into()?))
     }
 
-    pub(crate) fn open(builder: Builder) -> Result<Self, Fault> {
-        let Builder { endpoint, config, handle, on_line } = builder;
-        let socket = dial(&endpoint, config.timeouts.connect, handle.shared()).map_err(|fault| fault.at(&endpoint))?;
+    pub(crate) fn open(builder: Builder, socket: Socket) -> Result<Self, Fault> {
+        let Builder { endpoint, config, mechanisms, handle, on_line } = builder;
         let endings = config.line_endings;
-        let connection = Connection::new(Machine::new(config), socket);
-        let mut client = Self { connection, endpoint, endings, handle, on_line, delivering: false };
+        let mut machine = Machine::new(config);
+        // It is new, so it is not too late.
+        let _ = machine.authenticate(mechanisms);
+        let connection = Connection::new(machine, socket);
+        let mut client =
+            Self { connection, endpoint, endings, handle, on_line, under_way: false, in_callers_hands: false };
         loop {
             match client.next_event() {
                 Ok(Some(Event::Open)) => return Ok(client),
@@ -115,37 +121,43 @@ impl Client {
     /// # Errors
     ///
     /// The session is over.
-    pub fn deliver<'a>(&mut self, envelope: &Envelope, message: impl Into<Body<'a>>) -> Result<Report, Misuse> {
-        self.give_up_abandoned();
-        self.delivering = true;
-        let result = self.deliver_on(envelope, message.into());
-        self.delivering = false;
-        result
+    pub fn deliver<'m>(&mut self, envelope: &Envelope, message: impl Into<Body<'m>>) -> Result<Report, Misuse> {
+        self.deliver_all([(envelope.clone(), message)]).next().ok_or(Misuse::Over)
     }
 
-    fn deliver_on(&mut self, envelope: &Envelope, mut body: Body<'_>) -> Result<Report, Misuse> {
-        let content = match body.content(self.endings) {
-            Ok(content) => content,
-            Err(fault) => return Ok(Report::unsent(envelope.clone(), fault)),
-        };
-        self.connection.machine.deliver(envelope.clone(), content)?;
-        let mut read_error = None;
+    /// Delivers messages one behind the other, a report for each, in order.
+    ///
+    /// Nothing happens before the reports are asked for. Where the server offers
+    /// PIPELINING the next message is begun before the answers to the last one
+    /// are in, up to [`Builder::depth`] of them, so that a busy connection costs one
+    /// round trip a message. When the connection is lost, those behind the one that
+    /// was under way are *unsent*.
+    pub fn deliver_all<'m, I, B>(&mut self, messages: I) -> Deliveries<'_, 'm, I::IntoIter>
+    where
+        I: IntoIterator<Item = (Envelope, B)>,
+        B: Into<Body<'m>>,
+    {
+        Deliveries::new(self, messages.into_iter())
+    }
+
+    /// Sends RSET, which makes the server forget whatever it may hold of a message,
+    /// and waits for the reply. Nobody needs to: what was abandoned is reset before
+    /// the next message.
+    ///
+    /// # Errors
+    ///
+    /// The session is over, or the connection was lost.
+    pub fn reset(&mut self) -> Result<(), Error> {
+        self.settle();
+        self.machine().reset()?;
         loop {
             match self.next_event() {
-                Ok(Some(Event::BodyWanted(_))) => match self.give(&mut body) {
-                    Ok(()) => {}
-                    Err(error) => read_error = Some(error),
-                },
-                // With every answer in, one thing may still have to be said: the
-                // lone dot before the connection is closed.
-                Ok(Some(Event::Done(_))) if self.connection.machine.state() != State::Over => break,
+                Ok(Some(Event::Reset)) => return Ok(()),
                 Ok(Some(_)) => {}
-                Ok(None) | Err(_) => break,
+                Ok(None) => return Err(Misuse::Over.into()),
+                Err(fault) => return Err(self.explain(fault, None).into()),
             }
         }
-        let mut report = self.connection.machine.take_report().ok_or(Misuse::Over)?;
-        report.explain(|fault| self.explain(fault, read_error));
-        Ok(report)
     }
 
     /// Says QUIT and waits for the reply. A session that is over already, as
@@ -156,7 +168,7 @@ impl Client {
     /// The connection was lost before the reply. What has been delivered stays
     /// delivered.
     pub fn quit(mut self) -> Result<(), Fault> {
-        self.give_up_abandoned();
+        self.settle();
         let machine = &mut self.connection.machine;
         if machine.error().is_some() || machine.quit().is_err() {
             return Ok(());
@@ -170,8 +182,8 @@ impl Client {
         }
     }
 
-    /// What has become of the message so far: of use after a panic of the
-    /// caller's reader.
+    /// What has become of the message that is under way, or was when it was abandoned:
+    /// of several the first.
     pub fn report(&self) -> Option<Report> {
         self.connection.machine.report()
     }
@@ -192,9 +204,11 @@ impl Client {
     }
 
     /// Gives the machine the next part of the message, or the end of it.
-    fn give(&mut self, body: &mut Body<'_>) -> io::Result<()> {
+    pub(crate) fn give(&mut self, body: &mut Body<'_>) -> io::Result<()> {
         self.handle.shared().enter(Phase::Body);
+        self.in_callers_hands = true;
         let chunk = body.next_chunk();
+        self.in_callers_hands = false;
         let machine = &mut self.connection.machine;
         // The machine has just asked, so it cannot be the wrong moment.
         let _ = match &chunk {
@@ -205,22 +219,47 @@ impl Client {
         chunk.map(drop)
     }
 
-    /// A panic has left a message half way, and so it stays.
-    fn give_up_abandoned(&mut self) {
-        if std::mem::take(&mut self.delivering) {
-            self.connection.machine.abort();
-            let _abandoned = self.connection.machine.take_report();
+    /// Gives up what was left half way, so that the connection is where a message may
+    /// begin, or closed.
+    pub(crate) fn settle(&mut self) {
+        if mem::take(&mut self.in_callers_hands) {
+            // What was to be said has not been said, and is not said now.
+            self.machine().abort();
             self.close();
+        }
+        while self.under_way {
+            let machine = self.machine();
+            machine.give_up();
+            while machine.take_report().is_some() {}
+            let left = machine.reports().next().is_some();
+            self.under_way = left;
+            if self.under_way && !matches!(self.next_event(), Ok(Some(_))) {
+                // The end of the session is the end of every message.
+                self.machine().abort();
+            }
         }
     }
 
-    fn next_event(&mut self) -> Result<Option<Event>, Fault> {
+    /// LMTP's part of the machine.
+    pub(crate) fn machine(&mut self) -> &mut Machine {
+        &mut self.connection.machine
+    }
+
+    /// Takes the report of a message that is over, with the whole story of its fault.
+    pub(crate) fn take_report(&mut self, unread: Option<io::Error>) -> Option<Report> {
+        let mut report = self.machine().take_report()?;
+        report.explain(|fault| self.explain(fault, unread));
+        Some(report)
+    }
+
+    pub(crate) fn next_event(&mut self) -> Result<Option<Event>, Fault> {
         loop {
             let shared = self.handle.shared();
             match self.connection.next(|machine| shared.enter(machine.phase())) {
-                Ok(Some(Event::Line(line))) => self.show(&line),
-                Ok(Some(event)) => return Ok(Some(event)),
-                Ok(None) => {
+                Ok(Next::Event(Event::Line(line))) => self.show(&line),
+                Ok(Next::Event(event)) => return Ok(Some(event)),
+                Ok(Next::Quiet) => {}
+                Ok(Next::Closed) => {
                     self.close();
                     return Ok(None);
                 }
@@ -234,7 +273,9 @@ impl Client {
 
     fn show(&mut self, line: &Line) {
         if let Some(hook) = &mut self.on_line {
+            self.in_callers_hands = true;
             hook(line);
+            self.in_callers_hands = false;
         }
     }
 
@@ -244,7 +285,7 @@ impl Client {
     }
 
     /// The whole story of a fault: which peer, and what the system said.
-    fn explain(&self, fault: Fault, read_error: Option<io::Error>) -> Fault {
+    pub(crate) fn explain(&self, fault: Fault, read_error: Option<io::Error>) -> Fault {
         if let Some(error) = read_error {
             return unreadable(error);
         }

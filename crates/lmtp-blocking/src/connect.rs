@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -45,6 +46,19 @@ pub(crate) fn dial(endpoint: &Endpoint, timeout: Duration, shared: &Shared) -> D
     connected
 }
 
+/// Takes over a socket that somebody has connected.
+pub(crate) fn adopt(socket: Socket, shared: &Shared) -> Dialled {
+    let (report, _) = mpsc::channel();
+    shared.dialling(report)?;
+    let quietened = socket.set_nonblocking(false).and_then(|()| quiet(&socket));
+    let adopted = quietened.map_err(|error| fault(FaultKind::Connect, "cannot use the socket", error));
+    let adopted = adopted.and_then(|()| shared.connected(&socket));
+    if adopted.is_err() {
+        shared.release();
+    }
+    adopted.map(|()| socket)
+}
+
 fn connect(endpoint: &Endpoint, deadline: Instant) -> Dialled {
     match endpoint.target() {
         Target::Unix { path } => connect_unix(path, deadline).map_err(|error| {
@@ -65,10 +79,18 @@ fn connect(endpoint: &Endpoint, deadline: Instant) -> Dialled {
     }
 }
 
+/// The path of a Unix socket; on Linux what begins with `@` is an abstract name.
+pub(crate) fn unix_path(path: &str) -> PathBuf {
+    match path.strip_prefix('@') {
+        Some(name) if cfg!(any(target_os = "linux", target_os = "android")) => format!("\0{name}").into(),
+        _ => path.into(),
+    }
+}
+
 /// On Linux `connect` waits for room in the listener's backlog, for as long as
 /// the write time-out says.
 fn connect_unix(path: &str, deadline: Instant) -> io::Result<Socket> {
-    let address = SockAddr::unix(path)?;
+    let address = SockAddr::unix(unix_path(path))?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     quiet(&socket)?;
     loop {

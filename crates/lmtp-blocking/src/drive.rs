@@ -1,48 +1,18 @@
 //! The loop: it moves octets between a machine and a stream, and knows nothing
 //! of LMTP.
 
-use std::io::{self, ErrorKind, IoSlice, Read};
+use std::io::{self, ErrorKind, IoSlice};
+use std::mem;
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
 use lmtp_proto::{Machine, Output};
 
-/// A stream whose reads and writes can be bounded in time.
-pub(crate) trait Stream: Read {
-    /// Writes some of these octets.
-    fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
-    /// Bounds each read from now on.
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
-    /// Bounds each write from now on.
-    fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
-    /// Whether reads wait at all.
-    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()>;
-}
+use crate::socket::Stream;
 
-/// A peer that has gone is an error, not a signal that ends the process.
-#[cfg(all(unix, not(target_vendor = "apple")))]
-const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
-/// Elsewhere the socket itself is told, or there is no such signal.
-#[cfg(not(all(unix, not(target_vendor = "apple"))))]
-const SEND_FLAGS: i32 = 0;
-
-impl Stream for socket2::Socket {
-    fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.send_vectored_with_flags(slices, SEND_FLAGS)
-    }
-
-    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        Self::set_nonblocking(self, nonblocking)
-    }
-
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        Self::set_read_timeout(self, timeout)
-    }
-
-    fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        Self::set_write_timeout(self, timeout)
-    }
-}
+/// No read or write waits longer at a time. So the time-out of the socket is set
+/// once, and not before each of them: deadlines are mostly farther off.
+pub(crate) const TICK: Duration = Duration::from_secs(1);
 
 /// A machine on a stream.
 #[derive(Debug)]
@@ -51,91 +21,136 @@ pub(crate) struct Connection<M, S> {
     pub(crate) stream: S,
     /// The origin of the machine's time.
     origin: Instant,
+    /// The time-outs that the stream has.
+    read_bound: Duration,
+    write_bound: Duration,
     /// What the stream said when it failed.
     pub(crate) lost: Option<io::Error>,
 }
 
+/// What came of driving a machine.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next<E> {
+    /// It has something to tell.
+    Event(E),
+    /// Nothing has come for a while, or the application has the word.
+    Quiet,
+    /// The stream is to be closed.
+    Closed,
+}
+
 impl<M: Machine, S: Stream> Connection<M, S> {
     pub(crate) fn new(machine: M, stream: S) -> Self {
-        Self { machine, stream, origin: Instant::now(), lost: None }
+        Self {
+            machine,
+            stream,
+            origin: Instant::now(),
+            read_bound: Duration::ZERO,
+            write_bound: Duration::ZERO,
+            lost: None,
+        }
     }
 
-    /// The machine's next event; `None` when the stream is to be closed.
-    /// `watch` sees the machine before each read and write.
-    pub(crate) fn next(&mut self, watch: impl Fn(&M)) -> Result<Option<M::Event>, M::Error> {
+    /// Does what the machine asks until there is something to tell. `watch` sees
+    /// the machine before each read and write.
+    pub(crate) fn next(&mut self, watch: impl Fn(&M)) -> Result<Next<M::Event>, M::Error> {
+        self.go_on(true, watch)
+    }
+
+    /// The same without reading: what is to be written is written.
+    pub(crate) fn flush(&mut self) -> Result<Next<M::Event>, M::Error> {
+        self.go_on(false, |_| {})
+    }
+
+    fn go_on(&mut self, reads: bool, watch: impl Fn(&M)) -> Result<Next<M::Event>, M::Error> {
         loop {
             match self.machine.poll_output(self.now())? {
-                Output::Event(event) => return Ok(Some(event)),
-                // A client never waits for its application.
-                Output::Closed | Output::Wait => return Ok(None),
+                Output::Event(event) => return Ok(Next::Event(event)),
+                Output::Closed => return Ok(Next::Closed),
+                Output::Wait => return Ok(Next::Quiet),
+                Output::Receive if !reads => return Ok(Next::Quiet),
                 // A machine without TLS never says so.
                 Output::StartTls => self.machine.handle_eof(),
                 Output::Transmit => {
                     watch(&self.machine);
-                    match self.write() {
-                        Ok(()) => {}
-                        Err(error) if passes(&error) => self.look_once_more(),
-                        Err(error) => {
-                            self.lost = Some(error);
-                            self.machine.handle_write_closed();
-                        }
-                    }
+                    self.write();
                 }
                 Output::Receive => {
                     watch(&self.machine);
-                    match self.read() {
-                        Err(error) if passes(&error) => self.look_once_more(),
-                        result => self.took(result),
+                    if !self.read() {
+                        return Ok(Next::Quiet);
                     }
                 }
             }
         }
     }
 
-    fn write(&mut self) -> io::Result<()> {
-        let timeout = self.time_left()?;
-        self.stream.set_write_timeout(timeout)?;
+    fn write(&mut self) {
+        match self.try_write() {
+            Ok(()) => {}
+            Err(error) if passes(&error) => _ = self.look_once_more(),
+            Err(error) => {
+                self.lost = Some(error);
+                self.machine.handle_write_closed();
+            }
+        }
+    }
+
+    fn try_write(&mut self) -> io::Result<()> {
+        let bound = self.time_left()?;
+        if mem::replace(&mut self.write_bound, bound) != bound {
+            self.stream.set_write_timeout(bound)?;
+        }
         let queue = self.machine.transmit();
         let mut slices = [IoSlice::new(&[]); 16];
         let count = queue.chunks_vectored(&mut slices);
         match self.stream.send(&slices[..count])? {
-            0 => Err(ErrorKind::WriteZero.into()),
-            written => {
-                queue.advance(written);
-                Ok(())
-            }
+            0 => return Err(ErrorKind::WriteZero.into()),
+            written => queue.advance(written),
+        }
+        Ok(())
+    }
+
+    /// `false` if nothing has come, and no deadline has passed.
+    fn read(&mut self) -> bool {
+        match self.try_read() {
+            Err(error) if passes(&error) => self.look_once_more(),
+            result => self.took(result),
         }
     }
 
-    fn read(&mut self) -> io::Result<usize> {
-        let timeout = self.time_left()?;
-        self.stream.set_read_timeout(timeout)?;
-        self.read_into_machine()
+    fn try_read(&mut self) -> io::Result<usize> {
+        let bound = self.time_left()?;
+        if mem::replace(&mut self.read_bound, bound) != bound {
+            self.stream.set_read_timeout(bound)?;
+        }
+        self.receive(S::receive)
     }
 
-    fn read_into_machine(&mut self) -> io::Result<usize> {
+    fn receive(&mut self, receive: impl Fn(&mut S, &mut [u8]) -> io::Result<usize>) -> io::Result<usize> {
         let input = self.machine.input();
         let (filled, room) = (input.len(), input.capacity());
         input.resize(room, 0);
-        let result = self.stream.read(&mut input[filled..]);
+        let result = receive(&mut self.stream, &mut input[filled..]);
         input.truncate(filled + *result.as_ref().unwrap_or(&0));
         result
     }
 
     /// The time may be up, or a signal came. What is there already is read, and
     /// only where there is nothing the machine looks at its deadline.
-    fn look_once_more(&mut self) {
-        let looked = self.stream.set_nonblocking(true).and_then(|()| self.read_into_machine());
-        let restored = self.stream.set_nonblocking(false);
-        match (looked, restored) {
-            (Err(error), Ok(())) if passes(&error) => self.machine.handle_timeout(self.now()),
-            (looked, Ok(())) => self.took(looked),
-            (_, Err(error)) => self.took(Err(error)),
+    fn look_once_more(&mut self) -> bool {
+        match self.receive(S::receive_at_once) {
+            Err(error) if passes(&error) => {
+                let passed = self.machine.poll_timeout().is_some_and(|deadline| deadline <= self.now());
+                self.machine.handle_timeout(self.now());
+                passed
+            }
+            result => self.took(result),
         }
     }
 
     /// What a read came to.
-    fn took(&mut self, result: io::Result<usize>) {
+    fn took(&mut self, result: io::Result<usize>) -> bool {
         match result {
             Ok(1..) => {}
             Ok(0) => self.machine.handle_eof(),
@@ -144,15 +159,16 @@ impl<M: Machine, S: Stream> Connection<M, S> {
                 self.machine.handle_eof();
             }
         }
+        true
     }
 
     /// How long the next read or write may take; an error when no time is left.
-    fn time_left(&self) -> io::Result<Option<Duration>> {
-        let Some(deadline) = self.machine.poll_timeout() else { return Ok(None) };
-        match deadline.saturating_since(self.now()) {
+    fn time_left(&self) -> io::Result<Duration> {
+        let left = self.machine.poll_timeout().map_or(TICK, |deadline| deadline.saturating_since(self.now()));
+        match left {
             Duration::ZERO => Err(ErrorKind::TimedOut.into()),
             // Less than a microsecond would be rounded to zero, which means for ever.
-            left => Ok(Some(left.max(Duration::from_millis(1)))),
+            left => Ok(left.clamp(Duration::from_millis(1), TICK)),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::line::{Line, Made};
 use crate::{Handler, Session, Transport};
 
 /// A message whose content has not begun.
-struct Incoming {
+struct Begun {
     id: TransactionId,
     from: ReversePath,
     params: MailParams,
@@ -25,7 +25,7 @@ pub(crate) struct Conversation<'a, T, H: Handler> {
     line: &'a mut Line<T>,
     session: H::Session,
     patience: Patience,
-    incoming: Option<Incoming>,
+    incoming: Option<Begun>,
     mechanism: Option<Box<dyn Mechanism>>,
 }
 
@@ -97,7 +97,7 @@ impl<T: Transport, H: Handler> Conversation<'_, T, H> {
             Ask::Mail(_, from, params) => {
                 let made = line.made(session.mail(from, params)).await;
                 if let Some(Ask::Mail(id, from, params)) = line.settle(question, made) {
-                    self.incoming = Some(Incoming { id, from, params, to: Vec::new() });
+                    self.incoming = Some(Begun { id, from, params, to: Vec::new() });
                 }
             }
             Ask::Rcpt(_, _, to, params) => {
@@ -133,7 +133,7 @@ impl<T: Transport, H: Handler> Conversation<'_, T, H> {
     }
 
     async fn deliver(&mut self) {
-        let Some(Incoming { id, from, params, to }) = self.incoming.take() else { return };
+        let Some(Begun { id, from, params, to }) = self.incoming.take() else { return };
         let Ok(envelope) = Envelope::with_recipients(from, to) else { return };
         let envelope = envelope.with_params(params.clone());
         let (ending, traced) = deliver(self.line, &mut self.session, id, envelope, params, self.patience).await;

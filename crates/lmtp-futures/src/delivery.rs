@@ -11,7 +11,7 @@ use lmtp_proto::server::{BodyError, Ending, Event, Question};
 use lmtp_proto::value::MailParams;
 use lmtp_proto::{Envelope, Instant, TransactionId};
 
-use crate::body::Body;
+use crate::Incoming;
 use crate::channel::Channel;
 use crate::line::{Line, poll_guarded};
 use crate::{Message, Session, Transport, Verdicts};
@@ -58,7 +58,7 @@ pub(crate) async fn deliver<T: Transport, S: Session>(
     patience: Patience,
 ) -> (Option<Ending>, Option<String>) {
     let channel = Arc::new(Channel::new(envelope.recipients().len()));
-    let message = Message { id, envelope, params, body: Body(Arc::clone(&channel)) };
+    let message = Message { id, envelope, params, body: Incoming(Arc::clone(&channel)) };
     let verdicts = Verdicts(Arc::clone(&channel));
     let future = line.call(|| session.deliver(message, verdicts));
     let running = future.is_some();

@@ -1,12 +1,12 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-mod body;
 mod channel;
 mod client;
 mod conversation;
 mod delivery;
 mod handler;
+mod incoming;
 mod io;
 mod line;
 mod listen;
@@ -18,9 +18,9 @@ mod timer;
 mod transport;
 mod verdicts;
 
-pub use body::Body as Incoming;
 pub use client::{Body, Builder, Client, Content, Deliveries, Handle, Transaction, send};
 pub use handler::{Handler, Session};
+pub use incoming::Incoming;
 pub use io::Io;
 pub use listen::{Bind, Listen, Listener};
 pub use message::Message;

@@ -171,7 +171,7 @@ impl<R: Runtime> fmt::Debug for Listener<R> {
 }
 
 /// What a server can listen at: a string as [`Bind`] reads it, a socket of the
-/// standard library or of the runtime, or several of these.
+/// standard library, a [`Listener`], or several of one kind.
 pub trait Listen<R: Runtime> {
     /// Begins to listen.
     ///

@@ -3,7 +3,7 @@
 use lmtp_proto::value::MailParams;
 use lmtp_proto::{Envelope, TransactionId};
 
-use crate::body::Body;
+use crate::Incoming;
 
 /// A message on its way in: who it is from and for, and its content, which has only
 /// begun to come.
@@ -19,5 +19,5 @@ pub struct Message {
     /// out.
     pub params: MailParams,
     /// The content.
-    pub body: Body,
+    pub body: Incoming,
 }

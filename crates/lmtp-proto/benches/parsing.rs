@@ -7,15 +7,16 @@
 //! at an address only for its outline, at LHLO's name for its length, and a lone
 //! LF ends a line for it.
 //!
-//! `cargo bench -p lmtp-proto`; words behind `--` choose cases by their names. As
-//! a test each case runs once.
+//! `cargo bench -p lmtp-proto --bench parsing`; words behind `--` choose cases by
+//! their names. As a test each case runs once. With `--one N 'MAIL: ours'` that is
+//! done N times, and nothing else happens.
 
 mod common;
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use common::ratio;
+use common::{only_one, ratio};
 use lmtp_proto::bytes::BytesMut;
 use lmtp_proto::value::Capabilities;
 use lmtp_proto::{Limits, Phase, Reply, ReplyReader, parse_command};
@@ -57,32 +58,47 @@ const REPLIES: [(&str, &str); 4] = [
 const LHLO: &str = "250-mx1.example.org Hello\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n\
     250-ENHANCEDSTATUSCODES\r\n250-SIZE 104857600\r\n250-CHUNKING\r\n250-AUTH PLAIN LOGIN\r\n250-STARTTLS\r\n250 DSN\r\n";
 
+/// What is measured: each reads a batch, and says how long it took.
+type Routine<'a> = &'a dyn Fn() -> Duration;
+
+/// Who reads, in this order.
+const READERS: [&str; 3] = ["ours", "smtp-proto", "smtp-proto, owned"];
+
 fn main() {
-    let args: Vec<String> = std::env::args().skip(1).collect();
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    // The case, a colon, and who reads.
+    let one = only_one(&mut args).map(|(rounds, name)| {
+        let (case, reader) = name.split_once(": ").expect("CASE: READER");
+        (rounds, case.to_owned(), READERS.iter().position(|name| *name == reader).expect("who reads"))
+    });
     let rounds = if args.iter().any(|arg| arg == "--bench") { 400 } else { 1 };
     let wanted = |name: &str| args.iter().filter(|arg| !arg.starts_with('-')).all(|part| name.contains(part.as_str()));
-    println!("{:28}{:>9}{:>12}{:>9}{:>12}{:>9}", "", "ours", "smtp-proto", "times", "…, owned", "times");
-    for (name, line) in COMMANDS.into_iter().filter(|(name, _)| wanted(name)) {
+    if one.is_none() {
+        println!("{:28}{:>9}{:>12}{:>9}{:>12}{:>9}", "", "ours", "smtp-proto", "times", "…, owned", "times");
+    }
+    let run = |name: &str, routines: [Routine<'_>; 3]| match &one {
+        Some((rounds, case, reader)) if case == name => (0..*rounds).for_each(|_| _ = routines[*reader]()),
+        None if wanted(name) => show(name, measure(rounds, routines)),
+        _ => {}
+    };
+    for (name, line) in COMMANDS {
         let batch = line.repeat(BATCH as usize);
         let ours = || clock(|| read_commands(batch.as_bytes()));
         let theirs = || clock(|| their_commands(batch.as_bytes()));
         let owned = || clock(|| their_owned_commands(batch.as_bytes()));
-        show(name, measure(rounds, [&ours, &theirs, &owned]));
+        run(name, [&ours, &theirs, &owned]);
     }
-    for (name, reply) in REPLIES.into_iter().filter(|(name, _)| wanted(name)) {
+    for (name, reply) in REPLIES {
         let batch = reply.repeat(BATCH as usize);
         let ours = || our_replies(&batch, |reply| _ = black_box(reply));
         // A reply is owned there, too.
         let theirs = || clock(|| their_replies(batch.as_bytes()));
-        show(name, measure(rounds, [&ours, &theirs, &theirs]));
+        run(name, [&ours, &theirs, &theirs]);
     }
-    let name = "LHLO, as capabilities";
-    if wanted(name) {
-        let batch = LHLO.repeat(BATCH as usize);
-        let ours = || our_replies(&batch, |reply| _ = black_box(&Capabilities::from(reply)));
-        let theirs = || clock(|| their_capabilities(batch.as_bytes()));
-        show(name, measure(rounds, [&ours, &theirs, &theirs]));
-    }
+    let batch = LHLO.repeat(BATCH as usize);
+    let ours = || our_replies(&batch, |reply| _ = black_box(&Capabilities::from(reply)));
+    let theirs = || clock(|| their_capabilities(batch.as_bytes()));
+    run("LHLO, as capabilities", [&ours, &theirs, &theirs]);
 }
 
 fn show(name: &str, [ours, borrowed, owned]: [f64; 3]) {
@@ -94,7 +110,7 @@ fn show(name: &str, [ours, borrowed, owned]: [f64; 3]) {
 
 /// Nanoseconds for one input, for each of these: the best of many rounds, taken
 /// in turns, so that a disturbance meets all of them.
-fn measure(rounds: usize, routines: [&dyn Fn() -> Duration; 3]) -> [f64; 3] {
+fn measure(rounds: usize, routines: [Routine<'_>; 3]) -> [f64; 3] {
     let mut best = [Duration::MAX; 3];
     for _ in 0..rounds {
         for (routine, best) in routines.iter().zip(&mut best) {
@@ -112,7 +128,7 @@ fn clock(work: impl FnOnce()) -> Duration {
 
 /// As a server does: the line is found, then read.
 fn read_commands(mut input: &[u8]) {
-    while let Some(cr) = memchr::memchr2(b'\r', b'\n', input) {
+    while let Some(cr) = memchr::memchr3(b'\r', b'\n', 0, input) {
         let (line, rest) = input.split_at(cr);
         let command = parse_command(line);
         assert!(black_box(&command).is_ok());
@@ -140,9 +156,11 @@ fn their_owned_commands(input: &[u8]) {
 fn our_replies(batch: &str, look: impl Fn(&Reply)) -> Duration {
     let (mut input, mut reader, limits) = (BytesMut::from(batch), ReplyReader::new(), Limits::default());
     clock(|| {
-        while let Some(reply) = &reader.read(&mut input, &limits, Phase::Rcpt).expect("a reply") {
+        // Looked at where it is: theirs is not moved either.
+        while let Ok(Some(reply)) = &reader.read(&mut input, &limits, Phase::Rcpt) {
             look(reply);
         }
+        assert!(input.is_empty(), "all of them are replies");
     })
 }
 

@@ -9,11 +9,12 @@ mod common;
 
 use std::hint::black_box;
 
-use common::{mail, ratio, throughput};
+use allocation_counter::AllocationInfo;
+use common::{figure, mail, only_one, ratio, throughput};
 use lmtp_proto::bytes::{Bytes, BytesMut};
 use lmtp_proto::client::{Chunking, Pipelining};
 use lmtp_proto::{Content, Envelope, ForwardPath, client, server};
-use lmtp_testkit::pair::{Letter, Pair, Unwatched};
+use lmtp_testkit::pair::{Letter, Pair, Unwatched, Watch};
 
 /// Messages in a row, so that the clock costs nothing.
 const BATCH: usize = 8;
@@ -28,32 +29,42 @@ struct Case {
 
 fn main() {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
-    let one = args.iter().position(|arg| arg == "--one").map(|place| {
-        args.remove(place);
-        args.remove(place).parse().expect("how many messages")
-    });
+    let one = only_one(&mut args);
     let measures = args.iter().any(|arg| arg == "--bench");
     let wanted = |name: &str| args.iter().filter(|arg| !arg.starts_with('-')).all(|part| name.contains(part.as_str()));
     let send = |case: &Case, count| open(case).send_many(&case.letter, count);
     match one {
-        Some(count) => cases().iter().filter(|case| args.contains(&case.name)).for_each(|case| send(case, count)),
+        Some((count, name)) => send(cases().iter().find(|case| case.name == name).expect("a name"), count),
         None if measures => report(cases().into_iter().filter(|case| wanted(&case.name))),
         None => cases().iter().filter(|case| wanted(&case.name)).for_each(|case| send(case, 1)),
     }
 }
 
 fn report(cases: impl Iterator<Item = Case>) {
-    println!("{:34}{:>13}{:>11}{:>9}{:>13}{:>10}", "", "messages/s", "per rcpt", "GB/s", "allocations", "octets");
+    println!("{:54}client              server", "");
+    let [allocations, octets] = ["allocations", "octets"];
+    println!(
+        "{:28}{:>11}{:>10}{:>6}{allocations:>13}{octets:>7}{allocations:>13}{octets:>7}",
+        "", "messages/s", "per rcpt", "GB/s"
+    );
     for case in cases {
         let per_second = measure(&case);
-        let (allocations, octets) = count(&case);
+        let spent = spent(&case);
         let recipients = case.letter.envelope.recipients().len();
         println!(
-            "{:34}{per_second:>13.0}{:>8.0} ns{:>9.2}{allocations:>13.1}{octets:>10.0}",
+            "{:28}{per_second:>11.0}{:>7.0} ns{:>6.2}{:>13.1}{:>7.0}{:>13.1}{:>7.0}",
             case.name,
             1e9 / per_second / as_float(recipients),
             per_second * as_float(case.size) / 1e9,
+            spent[0],
+            spent[1],
+            spent[2],
+            spent[3],
         );
+        figure(&case.name, "messages/s", per_second);
+        for (what, number) in SPENT.into_iter().zip(spent) {
+            figure(&case.name, what, number);
+        }
         if case.size >= 1 << 20 {
             ratio(&case.name, "memcpy", per_second / copies(&case));
         }
@@ -67,15 +78,42 @@ fn measure(case: &Case) -> f64 {
     throughput(BATCH, || (), |()| pair.send_many(&case.letter, BATCH))
 }
 
-/// Allocations and octets allocated for a message, by both machines and by the report and envelope that
-/// the application has.
-fn count(case: &Case) -> (f64, f64) {
-    let mut pair = open(case);
+/// What is counted of a message.
+const SPENT: [&str; 4] = ["client allocations", "client octets", "server allocations", "server octets"];
+
+/// What either machine allocates in its own calls for a message, on a connection that has had some.
+fn spent(case: &Case) -> [f64; 4] {
+    let mut pair = Pair::open(case.config.clone(), server::Config::default(), Meter::default());
     pair.send_many(&case.letter, BATCH);
-    let info = allocation_counter::measure(|| pair.send_many(&case.letter, BATCH));
+    pair.watch = Meter::default();
+    pair.send_many(&case.letter, BATCH);
+    let Meter { client, server } = pair.watch;
     #[expect(clippy::cast_precision_loss, reason = "counts of a short run")]
-    let (count, bytes) = (info.count_total as f64, info.bytes_total as f64);
-    (count / as_float(BATCH), bytes / as_float(BATCH))
+    let each = |count: u64| count as f64 / as_float(BATCH);
+    [client.count_total, client.bytes_total, server.count_total, server.bytes_total].map(each)
+}
+
+/// What either machine has allocated.
+#[derive(Default)]
+struct Meter {
+    client: AllocationInfo,
+    server: AllocationInfo,
+}
+
+impl Watch for Meter {
+    fn client<T>(&mut self, call: impl FnOnce() -> T) -> T {
+        metered(&mut self.client, call)
+    }
+
+    fn server<T>(&mut self, call: impl FnOnce() -> T) -> T {
+        metered(&mut self.server, call)
+    }
+}
+
+fn metered<T>(sum: &mut AllocationInfo, call: impl FnOnce() -> T) -> T {
+    let mut result = None;
+    *sum += allocation_counter::measure(|| result = Some(call()));
+    result.expect("it was called")
 }
 
 /// How often in a second the content is copied into buffers like the server's: what cannot be done without.

@@ -56,6 +56,12 @@ pub trait Mechanism: fmt::Debug + Send {
     fn is_complete(&self) -> bool;
 }
 
+/// Whether a mechanism is for encrypted lines only, whoever may read the others:
+/// RFC 7628 section 3 makes no exception.
+pub(crate) fn needs_tls(mechanism: &str) -> bool {
+    matches!(mechanism, "OAUTHBEARER" | "OAUTH10A" | "XOAUTH2")
+}
+
 /// What a mechanism wants done.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]

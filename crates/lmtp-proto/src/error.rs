@@ -91,7 +91,7 @@ pub enum Error {
         /// The reply.
         reply: Reply,
     },
-    /// The beginning of a reply that answers nothing.
+    /// The beginning of a reply that answers nothing, and its end did not come.
     StrayOctets {
         /// Where the session stood.
         phase: Phase,

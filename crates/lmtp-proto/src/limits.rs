@@ -25,10 +25,13 @@ pub struct Limits {
     /// 512, and its extensions for more; RCPT with DSN takes 1036 (RFC 3461
     /// section 5.4).
     pub command_line: usize,
-    /// One line of an AUTH exchange: 12288 by default (RFC 4954 section 4).
+    /// One line of an AUTH exchange, a client's response or the text of a server's
+    /// challenge: by default 12288 octets (RFC 4954 section 4) and CRLF.
     pub auth_line: usize,
-    /// Accepted recipients of one message: 1000 by default, and never less than
-    /// 100 without need (RFC 5321 section 4.5.3.1.8). Beyond, 452 4.5.3.
+    /// RCPTs of one message, those that are refused among them, announced as RCPTMAX
+    /// (RFC 9422): 1000 by default, and never less than 100 without need (RFC 5321
+    /// section 4.5.3.1.8). Beyond, 452 4.5.3. What is announced has at most six
+    /// digits and is at least 1, and is what counts.
     pub recipients: usize,
     /// Octets of one message, announced with SIZE: 64 MiB by default. Beyond,
     /// 552 5.3.4.
@@ -36,8 +39,8 @@ pub struct Limits {
     /// Octets of content that are read for nothing, beyond those of the largest
     /// message: 128 MiB by default. Beyond, the connection is closed.
     pub drained: u64,
-    /// Messages on one connection, announced as MAILMAX (RFC 9422): no limit by
-    /// default.
+    /// MAILs on one connection, those that are refused among them, announced as
+    /// MAILMAX (RFC 9422) within the same bounds: no limit by default. Beyond, 421.
     pub transactions: Option<usize>,
     /// Commands that are refused for what they are, not for what they ask, and
     /// logins that failed: 20 by default. Beyond, 421.
@@ -61,7 +64,7 @@ impl Default for Limits {
             pipelined_commands: 256,
             pipelined_octets: 16_384,
             command_line: 4096,
-            auth_line: 12_288,
+            auth_line: 12_288 + 2,
             recipients: 1000,
             message_size: 64 << 20,
             drained: 128 << 20,
@@ -72,6 +75,29 @@ impl Default for Limits {
             outstanding_chunks: 16,
         }
     }
+}
+
+impl Limits {
+    /// The same, with room for the longest challenge in the line of a reply.
+    pub(crate) fn for_challenges(self) -> Self {
+        let line = self.auth_line.saturating_add("334 ".len());
+        Self { reply_line: self.reply_line.max(line), reply_size: self.reply_size.max(line), ..self }
+    }
+
+    /// RCPTMAX, as it is announced and kept.
+    pub(crate) fn rcpt_max(&self) -> usize {
+        announced(self.recipients)
+    }
+
+    /// MAILMAX, as it is announced and kept.
+    pub(crate) fn mail_max(&self) -> Option<usize> {
+        self.transactions.map(announced)
+    }
+}
+
+/// A value of LIMITS has one to six digits and is not 0 (RFC 9422 section 4).
+fn announced(value: usize) -> usize {
+    value.clamp(1, 999_999)
 }
 
 /// A bound that a peer went past.

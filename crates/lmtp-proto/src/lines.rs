@@ -2,6 +2,16 @@
 
 use crate::error::SyntaxError;
 
+/// The length of the first line in `buffer`, without its CRLF, when it is a line
+/// like nearly all: whole, within `limit`, which counts the CRLF, and with no CR,
+/// LF or NUL in it. For any other line there are readers that look closer.
+#[inline]
+pub(crate) fn plain_line(buffer: &[u8], limit: usize) -> Option<usize> {
+    let cr = memchr::memchr3(b'\r', b'\n', 0, buffer)?;
+    let (line, end) = buffer.split_at_checked(cr)?;
+    (end.starts_with(b"\r\n") && line.len().saturating_add(2) <= limit).then_some(line.len())
+}
+
 /// Finds where the next line ends, without looking at any octet twice.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LineFinder {
@@ -24,14 +34,6 @@ impl LineFinder {
     /// nothing and is never skipped: it is an error of its own, because two
     /// readers that disagree about it can be played against each other.
     pub(crate) fn find(&mut self, buffer: &[u8], limit: usize) -> Result<Option<usize>, LineError> {
-        // Nearly always the whole line is there, and its CR the first of its kind.
-        if self.searched == 0
-            && let Some(cr) = memchr::memchr2(b'\r', b'\n', buffer)
-            && let Some(b"\r\n") = buffer.get(cr..cr.saturating_add(2))
-            && cr.saturating_add(1) < limit
-        {
-            return Ok(Some(cr));
-        }
         let unread = buffer.get(self.searched..).unwrap_or_default();
         let Some(found) = memchr::memchr(b'\n', unread) else {
             self.searched = buffer.len();
@@ -49,6 +51,11 @@ impl LineFinder {
             },
             _ => Err(LineError::Syntax(SyntaxError::BareLf)),
         }
+    }
+
+    /// Whether nothing of the line at the front has been searched.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.searched == 0
     }
 
     /// How much of the buffer has been searched.

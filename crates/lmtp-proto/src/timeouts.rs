@@ -32,8 +32,13 @@ pub struct Timeouts {
     pub quit: Duration,
     /// Server: the next command, and the client's reading of a reply.
     pub command: Duration,
+    /// Server: all that a client says and reads between two messages, from the
+    /// greeting or the last one's answers to the next one's. Neither its content nor
+    /// the application's time counts. Else NOOP would keep a session for ever.
+    pub between_messages: Duration,
     /// Server: the application's answer to a question. Shorter than what clients
-    /// wait for the reply that it becomes.
+    /// wait for the reply that it becomes, and that is [`data`](Self::data) where it
+    /// is least.
     pub handler: Duration,
     /// Server: the application's next verdict, shorter than what clients wait for
     /// a final reply.
@@ -57,7 +62,8 @@ impl Default for Timeouts {
             final_reply: minutes(10),
             quit: minutes(5),
             command: minutes(5),
-            handler: minutes(4),
+            between_messages: minutes(30),
+            handler: Duration::from_secs(90),
             verdict: minutes(9),
         }
     }
@@ -84,6 +90,7 @@ impl Timeouts {
             final_reply: each,
             quit: each,
             command: each,
+            between_messages: each,
             handler: each,
             verdict: each,
         }

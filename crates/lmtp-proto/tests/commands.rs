@@ -254,6 +254,7 @@ fn expected_words(command: &Command) -> usize {
 
 #[test]
 fn good_lines() {
+    lmtp_testkit::proves!("R5321-4.1.2-h", "R2852-4-a", "R6710-3-a", "R8689-2-a", "R3461-4.2-a");
     for (line, canonical) in [
         ("lhlo mx.example", "LHLO mx.example"),
         ("LHLO [IPv6:2001:db8::1]", "LHLO [IPv6:2001:db8::1]"),
@@ -329,7 +330,7 @@ const BAD: &[(&str, &str)] = &[
          MAIL FROM <a@b> | MAIL TO:<a@b> | MAIL FROM :<a@b> | MAIL  FROM:<a@b> | RCPT FROM:<a@b> | \
          RCPT | VRFY | EXPN | VRFY \u{7} | TRACE | TRACE a b",
     ),
-    // Parameters (R5321-4.1.2-h).
+    // Parameters.
     (
         "501 5.5.2",
         "MAIL FROM:<>SIZE=1 | MAIL FROM:<>  SIZE=1 | MAIL FROM:<> SIZE= | MAIL FROM:<> =5 | \
@@ -339,7 +340,7 @@ const BAD: &[(&str, &str)] = &[
     ),
     // BDAT (R3030-2-b).
     ("501 5.5.2", "BDAT | BDAT x | BDAT -1 | BDAT 1 FOO | BDAT 1 LAST x | BDAT 1x | BDAT 5  LAST"),
-    // AUTH (R4954-4-f).
+    // AUTH.
     (
         "501 5.5.2",
         "AUTH | AUTH A.B | AUTH ABCDEFGHIJKLMNOPQRSTU | AUTH X =AAA | AUTH X AAA=BBB | \
@@ -387,6 +388,16 @@ const BAD: &[(&str, &str)] = &[
 
 #[test]
 fn bad_lines() {
+    lmtp_testkit::proves!(
+        "R5321-4.1.2-g",
+        "R5321-4.1.2-h",
+        "R2852-4-a",
+        "R6710-3-a",
+        "R8689-2-a",
+        "R3461-4-a",
+        "R3461-4.2-a",
+        "R4954-4-f",
+    );
     let lines = BAD.iter().flat_map(|(reply, lines)| lines.split(" | ").map(move |line| (*reply, line)));
     for (reply, line) in lines.chain([("500 5.5.2", ""), ("500 5.5.2", "\t "), ("500 5.5.1", " NOOP")]) {
         let error = parse_command(line.as_bytes()).expect_err(line);
@@ -408,6 +419,7 @@ fn octets_that_are_no_text() {
 
 #[test]
 fn lengths() {
+    lmtp_testkit::proves!("R3461-4.2-a", "R3461-4.4-a");
     let line = |n: usize, start: &str, end: &str| parse_command(format!("{start}{}{end}", "a".repeat(n)).as_bytes());
     assert!(line(100, "MAIL FROM:<> ENVID=", "").is_ok() && line(101, "MAIL FROM:<> ENVID=", "").is_err());
     assert!(

@@ -38,6 +38,7 @@ mod tests {
     /// RFC 7628 section 4.1, the exchange in SMTP.
     #[test]
     fn the_example_that_succeeds() {
+        lmtp_testkit::proves!("R7628-3.1-a");
         let said = "n,a=user@example.com,\u{1}host=server.example.com\u{1}port=587\u{1}\
             auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\u{1}\u{1}";
         let mut client = client();

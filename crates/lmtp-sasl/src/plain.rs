@@ -186,15 +186,25 @@ mod tests {
         assert!(!server.is_complete());
     }
 
-    /// R4616-2-a.
     #[test]
     fn two_nuls_and_utf8() {
+        lmtp_testkit::proves!("R4616-2-a");
         for message in [&b""[..], b"tim", b"\0tim", b"\0tim\0tanstaaftanstaaf\0", b"\0\0tim\0x", b"\0tim\0\xff"] {
             assert_eq!(answer(message), Err(AuthError::Malformed), "{message:?}");
         }
-        let long = "p".repeat(255);
-        let message = [&long[..], &long, &long].join("\0");
-        assert_eq!(answer(message.as_bytes()), Err(AuthError::Refused));
+        // Each part may be long, and is said as it is heard.
+        let long: &'static str = "p".repeat(255).leak();
+        let mut client = PlainClient::new(long, long).unwrap().with_authzid(long).unwrap();
+        let message = [long, long, long].join("\0").into_bytes();
+        assert_eq!(client.step(None), Ok(Step::Say(message.clone())));
+        let Ok(Step::Done(identity)) = PlainServer::new(One(long, long)).step(Some(&message)) else { panic!() };
+        assert_eq!((identity.authcid.as_str(), identity.authzid.as_deref()), (long, Some(long)));
+        let Ok(Step::Done(identity)) =
+            PlainServer::new(One("j\u{f6}rg", "\u{e9}")).step(Some("\0j\u{f6}rg\0\u{e9}".as_bytes()))
+        else {
+            panic!()
+        };
+        assert_eq!(identity.authcid, "j\u{f6}rg");
     }
 
     /// R4616-2-b.

@@ -41,6 +41,12 @@ impl<M: Machine> Counted<M> {
         &mut self.machine
     }
 
+    /// The driver has asked, and could do nothing of what it was told: it asks again
+    /// before anything has happened, which is not the machine's doing.
+    pub fn in_vain(&mut self) {
+        self.polls = self.polls.saturating_sub(1);
+    }
+
     /// How often the machine was asked.
     pub fn polls(&self) -> u64 {
         self.polls

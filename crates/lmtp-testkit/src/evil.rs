@@ -23,6 +23,9 @@ pub enum Act {
     Silence,
     /// Says one reply too many.
     Twice(Said, Said),
+    /// Gives the answer that lets the session go on, and begins with this reply
+    /// behind it.
+    AndHalf(Said),
     /// Says something that is no reply.
     Rubbish(Vec<u8>),
 }
@@ -101,6 +104,7 @@ fn act(honest: bool) -> BoxedStrategy<Act> {
         40 => well_behaved,
         1 => Just(Act::Silence),
         1 => (said(false), said(false)).prop_map(|(one, two)| Act::Twice(one, two)),
+        1 => said(false).prop_map(Act::AndHalf),
         1 => rubbish.prop_map(Act::Rubbish),
     ]
     .boxed()
@@ -313,6 +317,7 @@ impl EvilServer {
             return None;
         }
         let good = Said { code, lines: text.split('\n').map(String::from).collect() };
+        let mut behind = Vec::new();
         let said = match self.acts.pop_front().unwrap_or(Act::Good) {
             Act::Good => Some(good),
             Act::Reply(said) => Some(said),
@@ -330,6 +335,12 @@ impl EvilServer {
                 out.extend(one.wire());
                 Some(two)
             }
+            Act::AndHalf(next) => {
+                self.babbled = true;
+                behind = next.wire();
+                behind.truncate(behind.len() / 2);
+                Some(good)
+            }
             Act::Rubbish(octets) => {
                 self.babbled = true;
                 out.extend(octets);
@@ -339,6 +350,7 @@ impl EvilServer {
         if let Some(said) = &said {
             out.extend(said.wire());
         }
+        out.extend(behind);
         let code = said.map(|said| said.code);
         self.log.push((to.into(), code));
         if let Some(seen) = self.transactions.last_mut() {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use lmtp_proto::value::Verb;
 use lmtp_testkit::fuzz::BODIES;
 
 fn fuzz() -> PathBuf {
@@ -48,5 +49,14 @@ fn bodies_targets_and_corpora_have_the_same_names() {
     for name in bodies {
         let target = fs::read_to_string(fuzz().join(format!("fuzz_targets/{name}.rs"))).unwrap();
         assert!(target.contains(&format!("lmtp_testkit::fuzz::{name}(")), "{name} calls another body");
+    }
+}
+
+/// What libFuzzer may put together, each word of it whole.
+#[test]
+fn the_dictionary_knows_every_verb() {
+    let dictionary = fs::read_to_string(fuzz().join("lmtp.dict")).unwrap();
+    for verb in Verb::ALL {
+        assert!(dictionary.contains(&format!("\"{verb}")), "{verb} is not in fuzz/lmtp.dict");
     }
 }

@@ -21,9 +21,6 @@ pub(super) struct Rule {
     pub(super) summary: String,
     #[serde(default)]
     core: bool,
-    /// Of the core, and no test names it yet: a debt, that the page shows.
-    #[serde(default)]
-    pub(super) not_yet: bool,
     not_core: Option<String>,
     reason: Option<String>,
 }
@@ -59,7 +56,6 @@ impl Rule {
         let places = [self.core, self.not_core.is_some(), self.reason.is_some()];
         let places = places.into_iter().filter(|place| *place).count();
         ensure!(places == 1, "has {places} of core, not_core and reason");
-        ensure!(self.core || !self.not_yet, "is not of the core, and not_yet is said of it");
         let texts = [&self.id, &self.rfc, &self.section, &self.summary];
         let texts = texts.into_iter().chain(&self.not_core).chain(&self.reason);
         for text in texts {

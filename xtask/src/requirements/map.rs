@@ -47,7 +47,6 @@ fn proof(rule: &Rule, proofs: &Proofs) -> String {
         Place::NotCore(why) => lines.push(format!("*elsewhere:* {why}")),
         Place::Nowhere(why) => lines.push(format!("*does not apply:* {why}")),
         Place::Core if !lines.is_empty() => {}
-        Place::Core if rule.not_yet => lines.push("*not yet*".to_owned()),
         Place::Core if rule.is_must() => lines.push(MISSING.to_owned()),
         Place::Core => lines.push("no test".to_owned()),
     }
@@ -85,7 +84,7 @@ pub(super) fn difference<'a>(old: &'a str, new: &'a str) -> impl Iterator<Item =
 /// The table for a terminal, with its sums.
 pub(super) fn overview(rules: &[Rule], proofs: &Proofs) -> String {
     let mut table = String::new();
-    let (mut proved, mut elsewhere, mut unproved, mut debts, mut missing) = (0, 0, 0, 0, Vec::new());
+    let (mut proved, mut elsewhere, mut unproved, mut missing) = (0, 0, 0, Vec::new());
     for rule in rules {
         let tests = proofs.get(&rule.id).map_or(0, BTreeSet::len);
         let state = match rule.place() {
@@ -96,10 +95,6 @@ pub(super) fn overview(rules: &[Rule], proofs: &Proofs) -> String {
             Place::NotCore(why) | Place::Nowhere(why) => {
                 elsewhere += 1;
                 why.to_owned()
-            }
-            Place::Core if rule.not_yet => {
-                debts += 1;
-                yellow("not yet")
             }
             Place::Core if rule.is_must() => {
                 missing.push(rule.id.as_str());
@@ -114,7 +109,7 @@ pub(super) fn overview(rules: &[Rule], proofs: &Proofs) -> String {
     }
     let _ = writeln!(
         table,
-        "\n{} rules: {proved} proved, {elsewhere} with a reason, {unproved} that need not be, {debts} not yet, {} missing",
+        "\n{} rules: {proved} proved, {elsewhere} with a reason, {unproved} that need not be, {} missing",
         rules.len(),
         missing.len()
     );
@@ -139,7 +134,6 @@ mod tests {
             rule("c", "SHOULD", "core = true"),
             rule("d", "MUST", "not_core = \"later\""),
             rule("e", "MUST", "reason = \"never\""),
-            rule("f", "MUST", "core = true\nnot_yet = true"),
         ];
         list::parse(&text.concat()).unwrap()
     }
@@ -151,11 +145,11 @@ mod tests {
         let page = page(&rules(), &proofs);
         assert!(page.contains("| R1-1-b | 1 | MUST NOT | both | It is so. | `x: a::b`<br>`x: c` |\n"), "{page}");
         assert!(page.contains("| *elsewhere:* later |") && page.contains("| *does not apply:* never |"), "{page}");
-        assert_eq!(rows(&page).count(), 6);
+        assert_eq!(rows(&page).count(), 5);
         assert_eq!(lacking(&page), ["R1-1-a"]);
         assert!(
             overview(&rules(), &proofs)
-                .ends_with("6 rules: 1 proved, 2 with a reason, 1 that need not be, 1 not yet, 1 missing\n")
+                .ends_with("5 rules: 1 proved, 2 with a reason, 1 that need not be, 1 missing\n")
         );
     }
 

@@ -1,6 +1,6 @@
 //! The five rules, kept by this loop, on a stream that does as it is told.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use lmtp_proto::client::{Client, Config, Event};
@@ -26,21 +26,25 @@ struct Fake {
     takes: usize,
     writes: Vec<Vec<u8>>,
     rooms: Vec<usize>,
-    unbounded: Cell<bool>,
-    nonblocking: Cell<bool>,
+    /// The bound of reads, and of writes.
+    bounds: [Cell<Option<Duration>>; 2],
     /// What a look without waiting finds.
     at_once: VecDeque<&'static [u8]>,
-    timeouts: RefCell<Vec<Duration>>,
+    /// The bound that each read and write had, and how often one was set.
+    bounded: Vec<Option<Duration>>,
+    set: Cell<usize>,
 }
 
-impl Read for Fake {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        if self.nonblocking.get() {
-            return self.at_once.pop_front().map_or(Err(ErrorKind::WouldBlock.into()), |octets| {
-                room[..octets.len()].copy_from_slice(octets);
-                Ok(octets.len())
-            });
-        }
+impl Stream for Fake {
+    fn receive_at_once(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.at_once.pop_front().map_or(Err(ErrorKind::WouldBlock.into()), |octets| {
+            room[..octets.len()].copy_from_slice(octets);
+            Ok(octets.len())
+        })
+    }
+
+    fn receive(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.bounded.push(self.bounds[0].get());
         self.rooms.push(room.len());
         match self.reads.pop_front() {
             None => Ok(0),
@@ -55,10 +59,9 @@ impl Read for Fake {
             }
         }
     }
-}
 
-impl Stream for Fake {
     fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.bounded.push(self.bounds[1].get());
         if let Some(Some(kind)) = self.write_fails.pop_front() {
             return Err(kind.into());
         }
@@ -68,21 +71,16 @@ impl Stream for Fake {
         Ok(octets.len())
     }
 
-    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.nonblocking.set(nonblocking);
+    fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.set.set(self.set.get() + 1);
+        self.bounds[0].set(Some(timeout));
         Ok(())
     }
 
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        match timeout {
-            Some(timeout) => self.timeouts.borrow_mut().push(timeout),
-            None => self.unbounded.set(true),
-        }
+    fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.set.set(self.set.get() + 1);
+        self.bounds[1].set(Some(timeout));
         Ok(())
-    }
-
-    fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.set_read_timeout(timeout)
     }
 }
 
@@ -100,13 +98,13 @@ fn run(connection: &mut Connection<Client, Fake>) -> Result<(), Error> {
     let mut given = false;
     loop {
         match connection.next(|_| {})? {
-            Some(Event::BodyWanted(_)) if given => connection.machine.end().unwrap(),
-            Some(Event::BodyWanted(_)) => {
+            Next::Event(Event::BodyWanted(_)) if given => connection.machine.end().unwrap(),
+            Next::Event(Event::BodyWanted(_)) => {
                 given = true;
                 connection.machine.body("Hi\r\n".into()).unwrap();
             }
-            Some(Event::Done(_)) | None => return Ok(()),
-            Some(_) => {}
+            Next::Event(Event::Done(_)) | Next::Closed => return Ok(()),
+            Next::Event(_) | Next::Quiet => {}
         }
     }
 }
@@ -145,12 +143,28 @@ fn short_writes_and_signals_change_nothing() {
 fn every_read_and_write_is_bounded() {
     let mut connection = connection(whole_session());
     run(&mut connection).unwrap();
-    assert!(!connection.stream.unbounded.get(), "a wait without a bound");
-    let timeouts = connection.stream.timeouts.borrow();
-    assert_eq!(timeouts.len(), 4 + 3, "one for each read and write");
-    // The default wait for a final reply is the longest.
-    assert!(timeouts.iter().all(|timeout| *timeout <= Duration::from_secs(600)));
-    assert!(*timeouts.last().unwrap() > Duration::from_secs(599));
+    let stream = &connection.stream;
+    assert_eq!(stream.bounded.len(), 4 + 3, "reads and writes");
+    assert!(stream.bounded.iter().all(|bound| bound.is_some_and(|bound| bound <= TICK)), "{:?}", stream.bounded);
+    assert_eq!(stream.set.get(), 2, "a bound is set once, and not for each");
+}
+
+/// Rule 3: a deadline that is nearer than the usual bound is kept to the point, and the
+/// bound is as before when the next is farther off.
+#[test]
+fn a_near_deadline_has_a_bound_of_its_own() {
+    let mut connection = connection(whole_session());
+    let mut config = Config::default();
+    config.timeouts.greeting = Duration::from_millis(300);
+    config.timeouts.lhlo = Duration::from_millis(200);
+    connection.machine = Client::new(config);
+    let to = ["bob@example.org".parse().unwrap()];
+    connection.machine.deliver(Envelope::new(ReversePath::Null, to).unwrap(), Content::UNKNOWN).unwrap();
+    run(&mut connection).unwrap();
+    let bounded: Vec<_> = connection.stream.bounded.iter().map(|bound| bound.unwrap()).collect();
+    assert!(bounded[0] <= Duration::from_millis(300) && bounded[0] > Duration::from_millis(100), "{bounded:?}");
+    assert!(bounded[1..3].iter().all(|bound| *bound <= Duration::from_millis(200)), "{bounded:?}");
+    assert!(bounded[3..].iter().all(|bound| *bound == TICK), "{bounded:?}");
 }
 
 /// Rule 3: a stream that says it is too late too early is asked again; the
@@ -206,11 +220,11 @@ fn what_is_there_when_the_time_is_up_counts() {
     let mut given = false;
     loop {
         match connection.next(|_| {}).unwrap() {
-            Some(Event::BodyWanted(_)) if given => {
+            Next::Event(Event::BodyWanted(_)) if given => {
                 connection.machine.end().unwrap();
                 break;
             }
-            Some(Event::BodyWanted(_)) => {
+            Next::Event(Event::BodyWanted(_)) => {
                 given = true;
                 connection.machine.body("Hi\r\n".into()).unwrap();
             }
@@ -222,7 +236,7 @@ fn what_is_there_when_the_time_is_up_counts() {
     while connection.stream.writes.len() == written {
         match connection.machine.poll_output(connection.now()).unwrap() {
             Output::Receive => connection.machine.handle_timeout(connection.now()),
-            Output::Transmit => connection.write().unwrap(),
+            Output::Transmit => connection.write(),
             _ => {}
         }
     }

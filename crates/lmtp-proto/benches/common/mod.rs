@@ -1,4 +1,4 @@
-//! A stopwatch: the best of many runs, told as throughput and as a ratio.
+//! A stopwatch: the best of many runs, told as throughput and as ratios.
 
 #![allow(dead_code, reason = "not every bench needs all of it")]
 
@@ -24,44 +24,42 @@ pub(crate) fn throughput<I, O>(octets: usize, mut prepare: impl FnMut() -> I, mu
     octets as f64 / best.as_secs_f64().max(1e-9)
 }
 
-/// A table whose rows are compared with some of them.
-pub(crate) struct Table {
-    title: String,
-    /// Rows that all are compared with.
-    measures: Vec<(&'static str, f64)>,
+/// One thing of several that are measured together: does it once, and says how long that took.
+pub(crate) type Routine<'a> = (&'a str, Box<dyn FnMut() -> Duration + 'a>);
+
+/// A routine that does `run` with what `prepare` gives; only `run` is timed.
+pub(crate) fn routine<'a, I: 'a, O: 'a>(
+    name: &'a str,
+    mut prepare: impl FnMut() -> I + 'a,
+    mut run: impl FnMut(I) -> O + 'a,
+) -> Routine<'a> {
+    let once = move || {
+        let input = black_box(prepare());
+        let start = Instant::now();
+        let output = black_box(run(input));
+        let time = start.elapsed();
+        drop(output);
+        time
+    };
+    (name, Box::new(once))
 }
 
-impl Table {
-    /// Prints the head of the table.
-    pub(crate) fn new(title: &str, measures: Vec<(&'static str, f64)>) -> Self {
-        println!("\n{title}");
-        print!("{:>42} {:>8}", "", "GB/s");
-        for (name, _) in &measures {
-            print!(" {name:>9}");
-        }
-        println!();
-        let table = Self { title: title.into(), measures };
-        for (name, speed) in &table.measures {
-            table.print(name, *speed);
-        }
-        table
-    }
+/// How often each is done before it is the next one's turn: it has its data at hand then, as it would have when
+/// nothing else were measured.
+const IN_A_ROW: usize = 8;
 
-    /// Prints one row, with its ratio to each of the measures.
-    pub(crate) fn row(&self, name: &str, speed: f64) {
-        self.print(name, speed);
-        for (measure, its_speed) in &self.measures {
-            ratio(&format!("{name}: {}", self.title), measure, speed / its_speed);
+/// The best time of each, taken in turns, so that a disturbance meets all of them.
+pub(crate) fn in_turns(routines: &mut [Routine<'_>], time: Duration) -> Vec<Duration> {
+    let mut best = vec![Duration::MAX; routines.len()];
+    let begun = Instant::now();
+    while begun.elapsed() < time || best.contains(&Duration::MAX) {
+        for ((_, once), best) in routines.iter_mut().zip(&mut best) {
+            for _ in 0..IN_A_ROW {
+                *best = once().min(*best);
+            }
         }
     }
-
-    fn print(&self, name: &str, speed: f64) {
-        print!("{name:>42} {:>8.2}", speed / 1e9);
-        for (_, measure) in &self.measures {
-            print!(" {:>8.2}x", speed / measure);
-        }
-        println!();
-    }
+    best
 }
 
 /// A header and lines of 76 columns, some of which begin with a dot.
@@ -86,10 +84,28 @@ pub(crate) fn mail(size: usize) -> Vec<u8> {
     mail
 }
 
-/// How much faster we are than this peer: told in a form for programs, with tabs between, when the arguments
-/// ask for it by `--plain`.
+/// How much faster we are than this peer.
 pub(crate) fn ratio(case: &str, peer: &str, ratio: f64) {
+    tell("RATIO", case, peer, ratio);
+}
+
+/// How much of something a case costs or gets done.
+pub(crate) fn figure(case: &str, what: &str, figure: f64) {
+    tell("FIGURE", case, what, figure);
+}
+
+/// Told in a form for programs, with tabs between, when the arguments ask for it by `--plain`.
+fn tell(kind: &str, case: &str, what: &str, number: f64) {
     if std::env::args().any(|arg| arg == "--plain") {
-        println!("RATIO\t{case}\t{peer}\t{ratio:.3}");
+        println!("{kind}\t{case}\t{what}\t{number:.3}");
     }
+}
+
+/// What `--one N NAME` asks for, taken out of the arguments: only the thing of that name, N times. For whoever
+/// counts instructions (`cargo xtask bench`).
+pub(crate) fn only_one(args: &mut Vec<String>) -> Option<(usize, String)> {
+    let place = args.iter().position(|arg| arg == "--one")?;
+    let given: Vec<String> = args.drain(place..).collect();
+    let [_, count, name] = &given[..] else { panic!("--one N NAME") };
+    Some((count.parse().expect("how many"), name.clone()))
 }

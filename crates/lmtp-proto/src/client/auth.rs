@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::Error;
-use crate::auth::{AuthError, Mechanism, Step, decode_line, encode_line};
+use crate::auth::{AuthError, Mechanism, Step, decode_line, encode_line, needs_tls};
 use crate::value::{AuthResponse, Command, MechanismName};
 
 /// The longest command line, CRLF included (RFC 5321 section 4.5.3.1.4).
@@ -39,16 +39,19 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Begins with the first mechanism that the server offers, and that may be
-    /// used on this line: what reveals a secret only where `secret` allows it.
+    /// used on this line: what reveals a secret only where it is `secured` or that
+    /// is allowed `in_clear`.
     pub(super) fn begin(
         mechanisms: Vec<Box<dyn Mechanism>>,
         offered: impl Iterator<Item = MechanismName>,
-        secret: bool,
+        secured: bool,
+        in_clear: bool,
     ) -> Result<Self, Error> {
         let offered: Vec<_> = offered.collect();
         let fits = |mechanism: Box<dyn Mechanism>| {
             let name = offered.iter().find(|name| name.as_str().eq_ignore_ascii_case(mechanism.name()))?;
-            (secret || !mechanism.reveals_secret()).then(|| (mechanism, name.clone()))
+            let may = secured || (!needs_tls(name.as_str()) && (in_clear || !mechanism.reveals_secret()));
+            may.then(|| (mechanism, name.clone()))
         };
         let (mut mechanism, name) = mechanisms.into_iter().find_map(fits).ok_or(Error::NoMechanism)?;
         let begin = match mechanism.step(None) {

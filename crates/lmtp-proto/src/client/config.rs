@@ -28,7 +28,8 @@ pub struct Config {
     /// later calls [`handle_tls`](crate::Machine::handle_tls) before the greeting.
     pub secured: bool,
     /// Whether mechanisms that reveal a secret, such as PLAIN, may be used on a
-    /// line that is not encrypted: for Unix sockets.
+    /// line that is not encrypted: for Unix sockets. OAUTHBEARER may not even then
+    /// (RFC 7628 section 3).
     pub auth_in_clear: bool,
     /// Who the connection is for: told by XCLIENT to a server that offers it,
     /// as far as it asks for it. The server then takes us for that client.

@@ -17,6 +17,8 @@ pub(super) enum Unit {
     Block(u64),
     /// A look at what is there, without waiting.
     Glance,
+    /// The rest of a reply that nobody asked for.
+    Rest,
     /// What the peer said before it closed.
     LastWords,
 }

@@ -130,3 +130,91 @@ impl InFlight {
         self.due.len() < limits.pipelined_commands && self.octets < limits.pipelined_octets
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAIL: Expected = Expected::Reply(Verb::Mail);
+    const LAST: Expected = Expected::Final(RecipientId(1), More::Last);
+
+    /// The queue with these in it; each is three octets long and ends that much
+    /// later.
+    fn queue(expected: &[Expected]) -> InFlight {
+        let mut queue = InFlight::default();
+        for (mark, expected) in (3..).step_by(3).zip(expected) {
+            queue.push(*expected, mark, 3);
+        }
+        queue
+    }
+
+    #[test]
+    fn first_in_first_out_and_nothing_before_it_was_written() {
+        let mut queue = queue(&[MAIL, Expected::Chunk, LAST]);
+        assert_eq!((queue.first(), queue.last()), (Some(MAIL), Some(LAST)));
+        assert_eq!((queue.is_owed(2), queue.answer(2)), (false, None));
+        assert!(!queue.is_empty());
+        assert_eq!((queue.is_owed(3), queue.answer(3)), (true, Some(MAIL)));
+        assert_eq!((queue.is_owed(5), queue.answer(5)), (false, None));
+        assert_eq!((queue.answer(9), queue.answer(9), queue.answer(9)), (Some(Expected::Chunk), Some(LAST), None));
+        assert!(queue.is_empty() && !queue.is_owed(9) && queue.first().is_none() && queue.last().is_none());
+    }
+
+    #[test]
+    fn only_a_final_reply_is_taken_as_one() {
+        let mut queue = queue(&[MAIL, LAST]);
+        assert_eq!(queue.take_final(), None);
+        assert_eq!(queue.answer(3), Some(MAIL));
+        assert_eq!((queue.take_final(), queue.take_final()), (Some(LAST), None));
+    }
+
+    #[test]
+    fn chunks_are_counted_among_others() {
+        assert_eq!(queue(&[MAIL, LAST]).chunks(), 0);
+        assert_eq!(queue(&[MAIL, Expected::Chunk, LAST, Expected::Chunk]).chunks(), 2);
+    }
+
+    /// The window (RFC 2920 section 3.1) counts commands and their octets, and opens
+    /// with each answer.
+    #[test]
+    fn the_window_has_two_sides() {
+        let limits =
+            |pipelined_commands, pipelined_octets| Limits { pipelined_commands, pipelined_octets, ..Limits::default() };
+        let mut queue = queue(&[MAIL, LAST]);
+        for (commands, octets, room) in [(3, 7, true), (2, 7, false), (3, 6, false), (2, 6, false)] {
+            assert_eq!(queue.has_room(&limits(commands, octets)), room, "{commands} commands, {octets} octets");
+        }
+        queue.answer(3);
+        assert!(queue.has_room(&limits(2, 4)) && !queue.has_room(&limits(2, 3)) && !queue.has_room(&limits(1, 4)));
+        queue.clear();
+        assert!(queue.is_empty() && queue.has_room(&limits(1, 1)));
+    }
+
+    #[test]
+    fn the_room_for_many_is_given_back() {
+        let mut queue = queue(&[LAST; 1000]);
+        while queue.answer(u64::MAX).is_some() {}
+        queue.shrink();
+        let room = queue.due.capacity();
+        assert!((KEPT..100).contains(&room), "room for {room}");
+    }
+
+    #[test]
+    fn a_report_names_the_phase_of_what_was_due() {
+        let recipient = Expected::Recipient(RecipientId(0), Next::Rcpt);
+        for (expected, phase) in [
+            (Expected::Greeting, Phase::Greeting),
+            (Expected::Reply(Verb::Trace), Phase::Lhlo),
+            (Expected::Reply(Verb::StartTls), Phase::StartTls),
+            (Expected::Reply(Verb::Auth), Phase::Auth),
+            (Expected::Reply(Verb::Rset), Phase::Mail),
+            (recipient, Phase::Rcpt),
+            (Expected::Reply(Verb::Data), Phase::Data),
+            (Expected::Chunk, Phase::Body),
+            (LAST, Phase::Final),
+            (Expected::Reply(Verb::Quit), Phase::Quit),
+        ] {
+            assert_eq!(expected.phase(), phase, "{expected:?}");
+        }
+    }
+}

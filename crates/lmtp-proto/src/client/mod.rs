@@ -84,6 +84,8 @@ enum Glance {
     Asked,
     /// There was nothing.
     Taken,
+    /// There was the beginning of a reply, and its end is awaited.
+    Half,
 }
 
 /// One session with an LMTP server, from greeting to QUIT, as a

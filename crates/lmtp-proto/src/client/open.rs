@@ -128,8 +128,8 @@ impl Client {
                     opening.stage = Stage::Xforward;
                     let mechanisms = mem::take(&mut opening.mechanisms);
                     if !mechanisms.is_empty() {
-                        let in_clear = opening.secured || self.config.auth_in_clear;
-                        opening.exchange = Some(Exchange::begin(mechanisms, offered.auth(), in_clear)?);
+                        let (secured, in_clear) = (opening.secured, self.config.auth_in_clear);
+                        opening.exchange = Some(Exchange::begin(mechanisms, offered.auth(), secured, in_clear)?);
                         return Ok(Some(Verb::Auth));
                     }
                 }

@@ -33,7 +33,9 @@ impl Client {
                 }
                 continue;
             }
-            match self.reader.read(&mut self.input, &self.config.limits, phase) {
+            let long = (phase == Phase::Auth).then(|| self.config.limits.for_challenges());
+            let limits = long.as_ref().unwrap_or(&self.config.limits);
+            match self.reader.read(&mut self.input, limits, phase) {
                 Ok(Some(reply)) => self.hear(&reply),
                 Err(error) => self.fail(error),
                 Ok(None) if self.eof => self.fail(Error::Closed { phase }),
@@ -74,7 +76,9 @@ impl Client {
             return true;
         }
         if self.has_stray_input() && !self.in_flight.is_owed(self.queue.sent()) {
-            self.fail(Error::StrayOctets { phase: self.phase() });
+            // What it is must not depend on how it was cut: it may be a 421.
+            self.glance = Glance::Half;
+            return false;
         } else if self.glance != Glance::Taken {
             self.glance = Glance::Asked;
             return false;
@@ -122,6 +126,9 @@ impl Client {
         if self.glance == Glance::Asked {
             return Some(((phase, Unit::Glance), Duration::ZERO));
         }
+        if self.glance == Glance::Half {
+            return Some(((phase, Unit::Rest), patience.min(LAST_WORDS)));
+        }
         if self.write_closed {
             return Some(((phase, Unit::LastWords), patience.min(LAST_WORDS)));
         }
@@ -167,6 +174,7 @@ impl Machine for Client {
         match self.deadline.passed(now) {
             None => {}
             Some((_, Unit::Glance)) => self.glance = Glance::Taken,
+            Some((phase, Unit::Rest)) => self.fail(Error::StrayOctets { phase }),
             Some((phase, Unit::LastWords)) => self.fail(Error::Closed { phase }),
             Some((phase, Unit::Reply(_) | Unit::Block(_))) => self.fail(Error::TimedOut { phase }),
         }

@@ -81,10 +81,10 @@ mod tests {
         }
     }
 
-    /// R4954-4-h: an empty initial response is "="; an empty line is an empty
-    /// response.
+    /// An empty initial response is "="; an empty line is an empty response.
     #[test]
     fn saying_nothing() {
+        lmtp_testkit::proves!("R4954-4-h");
         assert_eq!(encode_initial(b""), "=");
         assert_eq!(decode_initial(b"="), Ok(Vec::new()));
         assert_eq!(decode_initial(b""), Err(AuthError::Malformed));

@@ -7,7 +7,8 @@ use nom::bytes::complete::take_while_m_n;
 use nom::{IResult, Parser};
 
 use super::param::{RawParam, esmtp_param};
-use super::{enter, number, path, run};
+use super::path::{self, FoundMailbox};
+use super::{enter, number, parsed, run};
 use crate::command_error::CommandError;
 use crate::value::{
     AddressProblem, AuthResponse, ClientAttributes, Command, CommandText, Domain, ForwardPath, InvalidClientAttributes,
@@ -47,10 +48,7 @@ pub fn parse_command(line: &[u8]) -> Result<Command, CommandError> {
 pub fn parse_command_with(line: &[u8], leniency: Leniency) -> Result<Command, CommandError> {
     let line = trim_end(line);
     let Some((verb, rest)) = verb(line) else { return Err(no_verb(line)) };
-    let Ok(rest) = str::from_utf8(rest) else {
-        return if verb == Verb::Noop { Ok(Command::Noop(None)) } else { Err(CommandError::Syntax(verb)) };
-    };
-    let mut input = Input { rest, verb, leniency };
+    let mut input = Input { line: rest, rest, verb, leniency };
     match verb {
         Verb::Mail => input.mail(),
         Verb::Rcpt => input.rcpt(),
@@ -88,28 +86,49 @@ fn trim_end(mut line: &[u8]) -> &[u8] {
 
 /// The verb that a line begins with, in any case (RFC 5321 section 2.4), and
 /// what follows it.
+#[inline]
 fn verb(line: &[u8]) -> Option<(Verb, &[u8])> {
     let (start, rest) = line.split_first_chunk::<4>()?;
-    // Nearly all have four letters; compared as one they cost nothing.
-    let verb = match &start.map(|octet| octet.to_ascii_uppercase()) {
-        b"LHLO" => Verb::Lhlo,
-        b"MAIL" => Verb::Mail,
-        b"RCPT" => Verb::Rcpt,
-        b"DATA" => Verb::Data,
-        b"BDAT" => Verb::Bdat,
-        b"RSET" => Verb::Rset,
-        b"NOOP" => Verb::Noop,
-        b"VRFY" => Verb::Vrfy,
-        b"EXPN" => Verb::Expn,
-        b"HELP" => Verb::Help,
-        b"QUIT" => Verb::Quit,
-        b"AUTH" => Verb::Auth,
+    // Nearly all have four letters, compared here as one number.
+    let verb = match in_upper_case(*start) {
+        LHLO => Verb::Lhlo,
+        MAIL => Verb::Mail,
+        RCPT => Verb::Rcpt,
+        DATA => Verb::Data,
+        BDAT => Verb::Bdat,
+        RSET => Verb::Rset,
+        NOOP => Verb::Noop,
+        VRFY => Verb::Vrfy,
+        EXPN => Verb::Expn,
+        HELP => Verb::Help,
+        QUIT => Verb::Quit,
+        AUTH => Verb::Auth,
         _ => return long_verb(line),
     };
     rest.first().is_none_or(|&octet| is_blank(octet)).then_some((verb, rest))
 }
 
+/// Four letters as one number, in upper case. Without the bit that tells the
+/// cases apart, a letter is like no other octet.
+const fn in_upper_case(letters: [u8; 4]) -> u32 {
+    u32::from_be_bytes(letters) & 0xDFDF_DFDF
+}
+
+const LHLO: u32 = in_upper_case(*b"LHLO");
+const MAIL: u32 = in_upper_case(*b"MAIL");
+const RCPT: u32 = in_upper_case(*b"RCPT");
+const DATA: u32 = in_upper_case(*b"DATA");
+const BDAT: u32 = in_upper_case(*b"BDAT");
+const RSET: u32 = in_upper_case(*b"RSET");
+const NOOP: u32 = in_upper_case(*b"NOOP");
+const VRFY: u32 = in_upper_case(*b"VRFY");
+const EXPN: u32 = in_upper_case(*b"EXPN");
+const HELP: u32 = in_upper_case(*b"HELP");
+const QUIT: u32 = in_upper_case(*b"QUIT");
+const AUTH: u32 = in_upper_case(*b"AUTH");
+
 /// A verb of more than four letters, and what follows it.
+#[cold]
 fn long_verb(line: &[u8]) -> Option<(Verb, &[u8])> {
     let end = line.iter().position(|&octet| is_blank(octet)).unwrap_or(line.len());
     let (word, rest) = line.split_at_checked(end)?;
@@ -130,7 +149,10 @@ fn no_verb(line: &[u8]) -> CommandError {
 
 /// What follows a verb.
 struct Input<'a> {
-    rest: &'a str,
+    /// All of it.
+    line: &'a [u8],
+    /// What has not been read.
+    rest: &'a [u8],
     verb: Verb,
     leniency: Leniency,
 }
@@ -138,6 +160,12 @@ struct Input<'a> {
 impl<'a> Input<'a> {
     fn syntax(&self) -> CommandError {
         CommandError::Syntax(self.verb)
+    }
+
+    /// What is wrong with a part of the line, unless the line is no text at all.
+    #[cold]
+    fn wrong(&self, error: CommandError) -> CommandError {
+        if str::from_utf8(self.line).is_ok() { error } else { self.syntax() }
     }
 
     /// ```abnf
@@ -150,42 +178,45 @@ impl<'a> Input<'a> {
     }
 
     /// The space before the next word.
+    #[inline]
     fn space(&mut self) -> Result<(), CommandError> {
-        self.rest = self.rest.strip_prefix(' ').ok_or_else(|| self.syntax())?;
+        self.rest = self.rest.strip_prefix(b" ").ok_or_else(|| self.syntax())?;
         self.spaces();
         Ok(())
     }
 
     /// Spaces that need not be there.
+    #[inline]
     fn spaces(&mut self) {
         while self.leniency.extra_spaces
-            && let Some(rest) = self.rest.strip_prefix(' ')
+            && let Some(rest) = self.rest.strip_prefix(b" ")
         {
             self.rest = rest;
         }
     }
 
-    /// What a rule of the grammar takes, and what it makes of it.
-    fn rule<T>(&mut self, rule: impl Fn(&'a [u8]) -> IResult<&'a [u8], T>) -> Option<(&'a str, T)> {
-        let (after, made) = rule(self.rest.as_bytes()).ok()?;
-        let (taken, rest) = self.rest.split_at_checked(self.rest.len().saturating_sub(after.len()))?;
+    /// What a rule of the grammar makes of what it takes.
+    #[inline]
+    fn rule<T>(&mut self, rule: impl Fn(&'a [u8]) -> IResult<&'a [u8], T>) -> Option<T> {
+        let (rest, made) = rule(self.rest).ok()?;
         self.rest = rest;
-        Some((taken, made))
+        Some(made)
     }
 
     /// The next word and the space before it; `None` at the end.
-    fn word(&mut self) -> Result<Option<&'a str>, CommandError> {
+    #[inline]
+    fn word(&mut self) -> Result<Option<&'a [u8]>, CommandError> {
         if self.rest.is_empty() {
             return Ok(None);
         }
         self.space()?;
-        Ok(self.rule(|input| run(|octet| octet != b' ', input)).map(|(word, _)| word).or(Some("")))
+        Ok(self.rule(|input| run(|octet| octet != b' ', input)).or(Some(b"")))
     }
 
     /// All that follows the space, as a value.
     fn text_as<T: str::FromStr>(&mut self) -> Result<T, CommandError> {
         self.space()?;
-        self.rest.parse().map_err(|_| self.syntax())
+        parsed(self.rest).ok_or_else(|| self.syntax())
     }
 
     fn text(&mut self) -> Result<CommandText, CommandError> {
@@ -204,15 +235,15 @@ impl<'a> Input<'a> {
     /// mail = "MAIL FROM:" Reverse-path [SP Mail-parameters]
     /// Reverse-path = Path / "<>"
     /// ```
+    #[inline]
     fn mail(&mut self) -> Result<Command, CommandError> {
-        self.keyword_and_colon("FROM")?;
-        let from = if let Some(rest) = self.rest.strip_prefix("<>") {
+        self.keyword_and_colon(b"FROM")?;
+        let from = if let Some(rest) = self.rest.strip_prefix(b"<>") {
             self.rest = rest;
             ReversePath::Null
-        } else if let Some((path, found)) = self.rule(path::path) {
-            ReversePath::Mailbox(found.of(path).map_err(CommandError::BadSender)?)
         } else {
-            return Err(CommandError::BadSender(path::problem(self.rest.as_bytes())));
+            let found = self.rule(path::path).ok_or_else(|| path::problem(self.rest)).and_then(FoundMailbox::made);
+            ReversePath::Mailbox(found.map_err(|problem| self.wrong(CommandError::BadSender(problem)))?)
         };
         let mut params = MailParams::default();
         self.params(|param| enter::mail(&mut params, param))?;
@@ -224,12 +255,14 @@ impl<'a> Input<'a> {
     ///        [SP Rcpt-parameters]
     /// Forward-path = Path
     /// ```
+    #[inline]
     fn rcpt(&mut self) -> Result<Command, CommandError> {
-        self.keyword_and_colon("TO")?;
+        self.keyword_and_colon(b"TO")?;
         let to = match self.rule(path::path) {
-            Some((path, found)) => ForwardPath::Mailbox(found.of(path).map_err(CommandError::BadRecipient)?),
-            None => self.local_recipient()?,
+            Some(found) => found.made().map(ForwardPath::Mailbox),
+            None => self.local_recipient(),
         };
+        let to = to.map_err(|problem| self.wrong(CommandError::BadRecipient(problem)))?;
         let mut params = RcptParams::default();
         self.params(|param| enter::rcpt(&mut params, param))?;
         Ok(Command::Rcpt(to, params))
@@ -240,29 +273,28 @@ impl<'a> Input<'a> {
     /// ```
     ///
     /// The latter only where [`Leniency::local_names`] allows it.
-    fn local_recipient(&mut self) -> Result<ForwardPath, CommandError> {
-        let bad = CommandError::BadRecipient;
-        let Some((path, _)) = self.rule(path::local_path) else {
-            return Err(bad(path::problem(self.rest.as_bytes())));
-        };
-        let name = path.trim_matches(['<', '>']);
+    #[cold]
+    fn local_recipient(&mut self) -> Result<ForwardPath, AddressProblem> {
+        let Some(name) = self.rule(path::local_path) else { return Err(path::problem(self.rest)) };
+        let name = str::from_utf8(name).map_err(|_| AddressProblem::Syntax)?;
         if !name.eq_ignore_ascii_case("postmaster") && !self.leniency.local_names {
-            return Err(bad(AddressProblem::NoDomain));
+            return Err(AddressProblem::NoDomain);
         }
-        ForwardPath::local(name).map_err(|error| bad(error.problem()))
+        ForwardPath::local(name).map_err(|error| error.problem())
     }
 
     /// ```abnf
     /// SP ( "FROM" / "TO" ) ":"
     /// ```
-    fn keyword_and_colon(&mut self, keyword: &str) -> Result<(), CommandError> {
+    #[inline]
+    fn keyword_and_colon<const N: usize>(&mut self, keyword: &[u8; N]) -> Result<(), CommandError> {
         self.space()?;
-        match self.rest.split_at_checked(keyword.len()) {
+        match self.rest.split_first_chunk::<N>() {
             Some((word, rest)) if word.eq_ignore_ascii_case(keyword) => self.rest = rest,
             _ => return Err(self.syntax()),
         }
         self.spaces();
-        self.rest = self.rest.strip_prefix(':').ok_or_else(|| self.syntax())?;
+        self.rest = self.rest.strip_prefix(b":").ok_or_else(|| self.syntax())?;
         self.spaces();
         Ok(())
     }
@@ -272,12 +304,12 @@ impl<'a> Input<'a> {
     /// ```
     ///
     /// Each is handed to `enter`.
+    #[inline]
     fn params(&mut self, mut enter: impl FnMut(RawParam<'a>) -> Result<(), CommandError>) -> Result<(), CommandError> {
         while !self.rest.is_empty() {
             self.space()?;
-            let (param, keyword) = self.rule(esmtp_param).ok_or_else(|| self.syntax())?;
-            let (keyword, value) = param.split_at_checked(keyword).unwrap_or_default();
-            enter(RawParam { keyword, value: value.strip_prefix('=') })?;
+            let param = self.rule(esmtp_param).ok_or_else(|| self.syntax())?;
+            enter(param).map_err(|error| self.wrong(error))?;
         }
         Ok(())
     }
@@ -286,12 +318,13 @@ impl<'a> Input<'a> {
     /// bdat       = "BDAT" SP chunk-size [SP "LAST"]
     /// chunk-size = 1*DIGIT
     /// ```
+    #[inline]
     fn bdat(&mut self) -> Result<Command, CommandError> {
         self.space()?;
-        let (_, size) = self.rule(number(1, usize::MAX)).ok_or_else(|| self.syntax())?;
+        let size = self.rule(number(1, usize::MAX)).ok_or_else(|| self.syntax())?;
         let last = match self.word()? {
             None => false,
-            Some(word) if word.eq_ignore_ascii_case("LAST") && self.rest.is_empty() => true,
+            Some(word) if word.eq_ignore_ascii_case(b"LAST") && self.rest.is_empty() => true,
             Some(_) => return Err(self.syntax()),
         };
         size.map(|size| Command::Bdat { size, last }).ok_or(CommandError::ChunkTooLarge)
@@ -302,10 +335,10 @@ impl<'a> Input<'a> {
     /// initial-response = base64 / "="
     /// ```
     fn auth(&mut self) -> Result<Command, CommandError> {
-        let mechanism: MechanismName = self.word()?.and_then(|word| word.parse().ok()).ok_or_else(|| self.syntax())?;
+        let mechanism: MechanismName = self.word()?.and_then(parsed).ok_or_else(|| self.syntax())?;
         let response = match self.word()? {
             None => None,
-            Some(word) => Some(AuthResponse::from_base64(word.as_bytes()).map_err(|_| self.syntax())?),
+            Some(word) => Some(AuthResponse::from_base64(word).map_err(|_| self.syntax())?),
         };
         if self.rest.is_empty() { Ok(Command::Auth(mechanism, response)) } else { Err(self.syntax()) }
     }
@@ -316,13 +349,15 @@ impl<'a> Input<'a> {
     fn client_attributes(&mut self) -> Result<ClientAttributes, CommandError> {
         let mut attributes = alloc::vec::Vec::new();
         while let Some(word) = self.word()? {
-            let (name, value) = word.split_once('=').ok_or_else(|| self.syntax())?;
-            let name = name.parse().map_err(|_| self.syntax())?;
-            let value = value.parse().map_err(|_| CommandError::BadParameter(keyword(&name)))?;
+            let equals = word.iter().position(|&octet| octet == b'=').ok_or_else(|| self.syntax())?;
+            let (name, value) = word.split_at_checked(equals).ok_or_else(|| self.syntax())?;
+            let name = parsed(name).ok_or_else(|| self.syntax())?;
+            let value = value.strip_prefix(b"=").and_then(parsed);
+            let value = value.ok_or_else(|| self.wrong(CommandError::BadParameter(keyword(&name))))?;
             attributes.push((name, value));
         }
         ClientAttributes::new(attributes).map_err(|error| match error {
-            InvalidClientAttributes::Repeated(name) => CommandError::RepeatedParameter(keyword(&name)),
+            InvalidClientAttributes::Repeated(name) => self.wrong(CommandError::RepeatedParameter(keyword(&name))),
             InvalidClientAttributes::Empty => self.syntax(),
         })
     }

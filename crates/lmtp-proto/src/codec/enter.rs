@@ -1,10 +1,13 @@
 //! Parameters, each to the field that it belongs to.
 
 use alloc::vec::Vec;
-use core::str;
+use core::mem::take;
+use core::str::{self, FromStr};
 
-use super::param::{RawParam, size_value};
-use super::whole;
+use nom::IResult;
+
+use super::param::{RawParam, body, by_value, notify, priority, ret, size_value};
+use super::{is_word, parsed};
 use crate::command_error::CommandError;
 use crate::value::{Keyword, MailParams, Param, RcptParams};
 
@@ -16,52 +19,53 @@ enum Wrong {
 
 /// Enters a parameter of MAIL. One that is given twice is an error for each of
 /// them (RFC 1870 section 6, RFC 3461 section 4.5, RFC 6152 section 3).
+#[inline]
 pub(crate) fn mail(params: &mut MailParams, raw: RawParam<'_>) -> Result<(), CommandError> {
-    let is = |keyword: &str| raw.keyword.eq_ignore_ascii_case(keyword);
-    let entered = if is("SIZE") {
-        set(&mut params.size, raw.value.and_then(|value| whole(size_value, value.as_bytes())))
-    } else if is("BODY") {
-        set(&mut params.body, parsed(raw))
-    } else if is("SMTPUTF8") {
+    let entered = if is_word(raw.keyword, b"SIZE") {
+        set(&mut params.size, by_rule(size_value, raw))
+    } else if is_word(raw.keyword, b"BODY") {
+        set(&mut params.body, by_rule(body, raw))
+    } else if is_word(raw.keyword, b"SMTPUTF8") {
         raise(&mut params.smtputf8, raw)
-    } else if is("RET") {
-        set(&mut params.ret, parsed(raw))
-    } else if is("ENVID") {
-        set(&mut params.envid, parsed(raw))
-    } else if is("AUTH") {
-        set(&mut params.auth, parsed(raw))
-    } else if is("BY") {
-        set(&mut params.by, parsed(raw))
-    } else if is("MT-PRIORITY") {
-        set(&mut params.priority, parsed(raw))
-    } else if is("REQUIRETLS") {
+    } else if is_word(raw.keyword, b"RET") {
+        set(&mut params.ret, by_rule(ret, raw))
+    } else if is_word(raw.keyword, b"ENVID") {
+        set(&mut params.envid, value(raw))
+    } else if is_word(raw.keyword, b"AUTH") {
+        set(&mut params.auth, value(raw))
+    } else if is_word(raw.keyword, b"BY") {
+        set(&mut params.by, by_rule(by_value, raw))
+    } else if is_word(raw.keyword, b"MT-PRIORITY") {
+        set(&mut params.priority, by_rule(priority, raw))
+    } else if is_word(raw.keyword, b"REQUIRETLS") {
         raise(&mut params.require_tls, raw)
     } else {
-        keep(&mut params.others, raw)
+        keep(take(&mut params.others), raw).map(|others| params.others = others)
     };
     entered.map_err(|wrong| wrong.of(raw))
 }
 
 /// Enters a parameter of RCPT.
+#[inline]
 pub(crate) fn rcpt(params: &mut RcptParams, raw: RawParam<'_>) -> Result<(), CommandError> {
-    let is = |keyword: &str| raw.keyword.eq_ignore_ascii_case(keyword);
-    let entered = if is("NOTIFY") {
-        set(&mut params.notify, parsed(raw))
-    } else if is("ORCPT") {
-        set(&mut params.orcpt, parsed(raw))
-    } else if is("XRCPTFORWARD") {
-        set(&mut params.forward, parsed(raw))
-    } else if is("IGNOREQUOTA") {
+    let entered = if is_word(raw.keyword, b"NOTIFY") {
+        set(&mut params.notify, by_rule(notify, raw))
+    } else if is_word(raw.keyword, b"ORCPT") {
+        set(&mut params.orcpt, value(raw))
+    } else if is_word(raw.keyword, b"XRCPTFORWARD") {
+        set(&mut params.forward, value(raw))
+    } else if is_word(raw.keyword, b"IGNOREQUOTA") {
         raise(&mut params.ignore_quota, raw)
     } else {
-        keep(&mut params.others, raw)
+        keep(take(&mut params.others), raw).map(|others| params.others = others)
     };
     entered.map_err(|wrong| wrong.of(raw))
 }
 
 impl Wrong {
+    #[cold]
     fn of(self, raw: RawParam<'_>) -> CommandError {
-        let keyword = Keyword::from_checked(raw.keyword);
+        let keyword = keyword(raw);
         match self {
             Self::Value => CommandError::BadParameter(keyword),
             Self::Repeated => CommandError::RepeatedParameter(keyword),
@@ -69,10 +73,22 @@ impl Wrong {
     }
 }
 
-fn parsed<T: str::FromStr>(raw: RawParam<'_>) -> Option<T> {
-    raw.value?.parse().ok()
+/// A value that is a word or a number: never text.
+#[inline]
+fn by_rule<T>(rule: impl Fn(&[u8]) -> IResult<&[u8], T>, raw: RawParam<'_>) -> Option<T> {
+    match rule(raw.value?) {
+        Ok(([], value)) => Some(value),
+        _ => None,
+    }
 }
 
+/// A value that is kept as text.
+#[inline]
+fn value<T: FromStr>(raw: RawParam<'_>) -> Option<T> {
+    parsed(raw.value?)
+}
+
+#[inline]
 fn set<T>(slot: &mut Option<T>, value: Option<T>) -> Result<(), Wrong> {
     match (&slot, value) {
         (Some(_), _) => Err(Wrong::Repeated),
@@ -84,6 +100,7 @@ fn set<T>(slot: &mut Option<T>, value: Option<T>) -> Result<(), Wrong> {
     }
 }
 
+#[inline]
 fn raise(flag: &mut bool, raw: RawParam<'_>) -> Result<(), Wrong> {
     match (*flag, raw.value) {
         (true, _) => Err(Wrong::Repeated),
@@ -99,14 +116,21 @@ fn raise(flag: &mut bool, raw: RawParam<'_>) -> Result<(), Wrong> {
 /// refused anyway, or known to somebody.
 const MOST_OTHERS: usize = 32;
 
-fn keep(others: &mut Vec<Param>, raw: RawParam<'_>) -> Result<(), Wrong> {
-    let same = |other: &Param| other.keyword().as_str().eq_ignore_ascii_case(raw.keyword);
+#[cold]
+fn keep(mut others: Vec<Param>, raw: RawParam<'_>) -> Result<Vec<Param>, Wrong> {
+    let same = |other: &Param| other.keyword().as_str().as_bytes().eq_ignore_ascii_case(raw.keyword);
     if others.iter().any(same) {
         return Err(Wrong::Repeated);
     }
     if others.len() >= MOST_OTHERS {
         return Err(Wrong::Value);
     }
-    others.push(Param::from_checked(Keyword::from_checked(raw.keyword), raw.value));
-    Ok(())
+    let value = raw.value.map(str::from_utf8).transpose().map_err(|_| Wrong::Value)?;
+    others.push(Param::from_checked(keyword(raw), value));
+    Ok(others)
+}
+
+/// Its octets are ASCII.
+fn keyword(raw: RawParam<'_>) -> Keyword {
+    Keyword::from_checked(str::from_utf8(raw.keyword).unwrap_or_default())
 }

@@ -36,9 +36,12 @@ pub(crate) use encode::Codes;
 pub use encode::{encode_command, encode_reply};
 pub use reply::ReplyReader;
 
+use core::str::{self, FromStr};
+
 use nom::{IResult, Parser};
 
 /// What a parser makes of all of the input, if it takes all of it.
+#[inline]
 pub(crate) fn whole<'a, T>(
     mut parser: impl Parser<&'a [u8], Output = T, Error = nom::error::Error<&'a [u8]>>,
     input: &'a [u8],
@@ -47,6 +50,22 @@ pub(crate) fn whole<'a, T>(
         Ok(([], value)) => Some(value),
         _ => None,
     }
+}
+
+/// What text says as a value. UTF-8 is checked here: only what is kept is text.
+#[inline]
+pub(crate) fn parsed<T: FromStr>(text: &[u8]) -> Option<T> {
+    str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// Whether a word is this one, which is in upper case, in any case. All octets are
+/// looked at, and at once: that is faster than to stop at the first that differs.
+#[inline]
+pub(crate) fn is_word<const N: usize>(word: &[u8], name: &[u8; N]) -> bool {
+    let same = |word: &[u8; N]| {
+        word.iter().zip(name).fold(true, |same, (octet, letter)| same & (octet.to_ascii_uppercase() == *letter))
+    };
+    word.try_into().is_ok_and(same)
 }
 
 /// The input does not begin with what a rule wants.
@@ -66,15 +85,15 @@ pub(crate) fn run(kind: impl Fn(u8) -> bool, input: &[u8]) -> IResult<&[u8], &[u
 }
 
 /// A number of `least` to `most` digits; `None` when it is too large for 64 bits.
+#[inline]
 pub(crate) fn number(least: usize, most: usize) -> impl Fn(&[u8]) -> IResult<&[u8], Option<u64>> {
     move |input| {
-        let (rest, digits) = run(|octet| octets::DIGIT.has(octet), input)?;
-        if !(least..=most).contains(&digits.len()) {
-            return refused(input);
+        let (mut rest, mut number) = (input, Some(0_u64));
+        while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+            number = number.and_then(|number| number.checked_mul(10)?.checked_add((digit & 0xF).into()));
+            rest = behind;
         }
-        let number = digits.iter().try_fold(0_u64, |number, digit| {
-            number.checked_mul(10)?.checked_add(u64::from(digit.saturating_sub(b'0')))
-        });
-        Ok((rest, number))
+        let digits = input.len().saturating_sub(rest.len());
+        if (least..=most).contains(&digits) { Ok((rest, number)) } else { refused(input) }
     }
 }

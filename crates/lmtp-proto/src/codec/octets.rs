@@ -31,18 +31,12 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// `DIGIT = %x30-39`
-    DIGIT = b'0'..=b'9',
     /// `atext = ALPHA / DIGIT / "!" / "#" / "$" / "%" / "&" / "'" / "*" / "+" / "-" /
     /// "/" / "=" / "?" / "^" / "_" / "`" / "{" / "|" / "}" / "~"` (RFC 5322
     /// section 3.2.3)
     ATEXT = b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/'..=b'9' | b'=' | b'?' | b'A'..=b'Z' | b'^'..=b'~',
-    /// `atext / "."`
-    ATEXT_DOT = b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-'..=b'9' | b'=' | b'?' | b'A'..=b'Z' | b'^'..=b'~',
     /// `ALPHA / DIGIT / "-"`
     LDH = b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-',
-    /// `ALPHA / DIGIT / "-" / "."`
-    LDH_DOT = b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.',
     /// `esmtp-value = 1*( %d33-60 / %d62-126 )` (RFC 5321 section 4.1.2)
     VALUE = 33..=60 | 62..=126,
     /// `xchar = %x21-2A / %x2C-3C / %x3E-7E` (RFC 3461 section 4)

@@ -7,8 +7,8 @@ use nom::{IResult, Parser};
 
 use super::octets::{BASE64, LDH, VALUE};
 use super::path::{atom, visible_utf8};
-use super::{number, refused, run, whole, xtext};
-use crate::value::{ByMode, DeliverBy, Keyword, Notify, Priority};
+use super::{is_word, number, refused, run, whole, xtext};
+use crate::value::{BodyType, ByMode, DeliverBy, Keyword, Notify, Priority, Ret};
 
 /// The keywords of all parameters that have a type of their own.
 pub(crate) const KNOWN: [&str; 13] = [
@@ -30,29 +30,27 @@ pub(crate) const KNOWN: [&str; 13] = [
 /// A parameter as it stands in the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RawParam<'a> {
-    pub(crate) keyword: &'a str,
-    pub(crate) value: Option<&'a str>,
+    pub(crate) keyword: &'a [u8],
+    pub(crate) value: Option<&'a [u8]>,
 }
 
 /// ```abnf
 /// esmtp-param = esmtp-keyword ["=" esmtp-value]
 /// ```
 ///
-/// The value of XRCPTFORWARD is base64, which may end in "=". Gives the length of
-/// the keyword.
-pub(crate) fn esmtp_param(input: &[u8]) -> IResult<&[u8], usize> {
+/// The value of XRCPTFORWARD is base64, which may end in "=".
+#[inline]
+pub(crate) fn esmtp_param(input: &[u8]) -> IResult<&[u8], RawParam<'_>> {
     let (rest, keyword) = esmtp_keyword(input)?;
-    let rest = match rest.strip_prefix(b"=") {
-        None => rest,
-        Some(value) if keyword.eq_ignore_ascii_case(b"XRCPTFORWARD") => base64(value)?.0,
-        Some(value) => esmtp_value(value)?.0,
-    };
-    Ok((rest, keyword.len()))
+    let Some(value) = rest.strip_prefix(b"=") else { return Ok((rest, RawParam { keyword, value: None })) };
+    let (rest, value) = if is_word(keyword, b"XRCPTFORWARD") { base64(value)? } else { esmtp_value(value)? };
+    Ok((rest, RawParam { keyword, value: Some(value) }))
 }
 
 /// ```abnf
 /// esmtp-keyword = ( ALPHA / DIGIT ) *( ALPHA / DIGIT / "-" )
 /// ```
+#[inline]
 pub(crate) fn esmtp_keyword(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let (rest, keyword) = run(|octet| LDH.has(octet), input)?;
     if keyword.starts_with(b"-") || keyword.len() > Keyword::MAX { refused(input) } else { Ok((rest, keyword)) }
@@ -61,6 +59,7 @@ pub(crate) fn esmtp_keyword(input: &[u8]) -> IResult<&[u8], &[u8]> {
 /// ```abnf
 /// esmtp-value = 1*( %d33-60 / %d62-126 / UTF8-non-ascii )
 /// ```
+#[inline]
 pub(crate) fn esmtp_value(input: &[u8]) -> IResult<&[u8], &[u8]> {
     visible_utf8(|octet| VALUE.has(octet), input)
 }
@@ -80,8 +79,10 @@ pub(crate) fn base64(input: &[u8]) -> IResult<&[u8], &[u8]> {
 /// ```
 ///
 /// (RFC 1870 section 3.)
+#[inline]
 pub(crate) fn size_value(input: &[u8]) -> IResult<&[u8], u64> {
-    number(1, 20).map(|size| size.unwrap_or(u64::MAX)).parse(input)
+    let (rest, size) = number(1, 20)(input)?;
+    Ok((rest, size.unwrap_or(u64::MAX)))
 }
 
 /// ```abnf
@@ -89,6 +90,7 @@ pub(crate) fn size_value(input: &[u8]) -> IResult<&[u8], u64> {
 /// ```
 ///
 /// (RFC 2852 section 4.)
+#[inline]
 pub(crate) fn by_value(input: &[u8]) -> IResult<&[u8], DeliverBy> {
     let (sign, rest) = match input {
         [b'-', rest @ ..] => (-1, rest),
@@ -135,6 +137,7 @@ pub(crate) fn priority(input: &[u8]) -> IResult<&[u8], Priority> {
 /// ```
 ///
 /// (RFC 3461 section 4.1.)
+#[inline]
 pub(crate) fn notify(input: &[u8]) -> IResult<&[u8], Notify> {
     let (mut rest, mut notify) = notify_element(input)?;
     while !notify.never()
@@ -149,16 +152,57 @@ pub(crate) fn notify(input: &[u8]) -> IResult<&[u8], Notify> {
     Ok((rest, notify))
 }
 
+#[inline]
 fn notify_element(input: &[u8]) -> IResult<&[u8], Notify> {
     let (rest, word) = run(|octet| octet != b',', input)?;
-    let words = [
-        ("FAILURE", Notify::FAILURE),
-        ("SUCCESS", Notify::SUCCESS),
-        ("DELAY", Notify::DELAY),
-        ("NEVER", Notify::NEVER),
-    ];
-    let found = words.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()));
-    found.map_or_else(|| refused(input), |(_, notify)| Ok((rest, notify)))
+    let notify = if is_word(word, b"FAILURE") {
+        Notify::FAILURE
+    } else if is_word(word, b"SUCCESS") {
+        Notify::SUCCESS
+    } else if is_word(word, b"DELAY") {
+        Notify::DELAY
+    } else if is_word(word, b"NEVER") {
+        Notify::NEVER
+    } else {
+        return refused(input);
+    };
+    Ok((rest, notify))
+}
+
+/// ```abnf
+/// body-value = "7BIT" / "8BITMIME" / "BINARYMIME"
+/// ```
+///
+/// (RFC 6152 section 2, RFC 3030 section 3.)
+#[inline]
+pub(crate) fn body(input: &[u8]) -> IResult<&[u8], BodyType> {
+    let body = if is_word(input, b"8BITMIME") {
+        BodyType::EightBitMime
+    } else if is_word(input, b"7BIT") {
+        BodyType::SevenBit
+    } else if is_word(input, b"BINARYMIME") {
+        BodyType::BinaryMime
+    } else {
+        return refused(input);
+    };
+    Ok((&[], body))
+}
+
+/// ```abnf
+/// ret-value = "FULL" / "HDRS"
+/// ```
+///
+/// (RFC 3461 section 4.3.)
+#[inline]
+pub(crate) fn ret(input: &[u8]) -> IResult<&[u8], Ret> {
+    let ret = if is_word(input, b"FULL") {
+        Ret::Full
+    } else if is_word(input, b"HDRS") {
+        Ret::Headers
+    } else {
+        return refused(input);
+    };
+    Ok((&[], ret))
 }
 
 /// ```abnf

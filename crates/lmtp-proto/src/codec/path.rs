@@ -8,7 +8,6 @@
 //! as it is.
 
 use alloc::borrow::Cow;
-use core::mem;
 use core::net::Ipv6Addr;
 use core::str;
 
@@ -19,7 +18,7 @@ use nom::multi::many0_count;
 use nom::sequence::delimited;
 use nom::{IResult, Parser};
 
-use super::octets::{ATEXT, ATEXT_DOT, LDH_DOT};
+use super::octets::{ATEXT, LDH};
 use super::refused;
 use crate::text::is_visible;
 use crate::value::{AddressProblem, Mailbox};
@@ -29,6 +28,7 @@ use crate::value::{AddressProblem, Mailbox};
 /// ```
 ///
 /// Gives the place of the "@".
+#[inline]
 pub(crate) fn mailbox(input: &[u8]) -> IResult<&[u8], usize> {
     let (rest, local) = local_part(input)?;
     let Some(rest) = rest.strip_prefix(b"@") else { return refused(input) };
@@ -39,6 +39,7 @@ pub(crate) fn mailbox(input: &[u8]) -> IResult<&[u8], usize> {
 /// ```abnf
 /// Local-part = Dot-string / Quoted-string
 /// ```
+#[inline]
 pub(crate) fn local_part(input: &[u8]) -> IResult<&[u8], &[u8]> {
     if input.starts_with(b"\"") { quoted_string(input) } else { dot_string(input) }
 }
@@ -46,24 +47,36 @@ pub(crate) fn local_part(input: &[u8]) -> IResult<&[u8], &[u8]> {
 /// ```abnf
 /// Dot-string = Atom *("." Atom)
 /// ```
+#[inline]
 fn dot_string(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    let (rest, text) = visible_utf8(|octet| ATEXT_DOT.has(octet), input)?;
-    if parts_are_good(text, |pair| pair == (b'.', b'.')) { Ok((rest, text)) } else { refused(input) }
-}
-
-/// Whether no two neighbours are bad, as if a dot stood before and behind: what
-/// no part may begin or end with cannot be beside a dot.
-fn parts_are_good(text: &[u8], bad: impl Fn((u8, u8)) -> bool) -> bool {
-    let mut before = b'.';
-    text.iter().chain(b".").all(|&octet| !bad((mem::replace(&mut before, octet), octet)))
+    dotted(atom, input)
 }
 
 /// ```abnf
 /// Atom   = 1*atext
 /// atext =/ UTF8-non-ascii
 /// ```
+#[inline]
 pub(crate) fn atom(input: &[u8]) -> IResult<&[u8], &[u8]> {
     visible_utf8(|octet| ATEXT.has(octet), input)
+}
+
+/// Parts with dots between them: nom's `separated_list1`, without a list.
+#[inline]
+fn dotted(part: impl Fn(&[u8]) -> IResult<&[u8], &[u8]>, input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let mut rest = input;
+    // `part` is called at one place, so that it is inlined there.
+    loop {
+        (rest, _) = part(rest)?;
+        match rest.strip_prefix(b".") {
+            Some(behind) => rest = behind,
+            None => break,
+        }
+    }
+    match input.split_at_checked(input.len().saturating_sub(rest.len())) {
+        Some((all, rest)) => Ok((rest, all)),
+        None => refused(input),
+    }
 }
 
 /// ```abnf
@@ -72,6 +85,7 @@ pub(crate) fn atom(input: &[u8]) -> IResult<&[u8], &[u8]> {
 /// qtextSMTP      = %d32-33 / %d35-91 / %d93-126 / UTF8-non-ascii
 /// quoted-pairSMTP = %d92 %d32-126
 /// ```
+#[cold]
 fn quoted_string(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let text = |input| visible_utf8(|octet| matches!(octet, 32..=33 | 35..=91 | 93..=126), input);
     let pair = recognize((tag("\\"), take_while_m_n(1, 1, |octet| matches!(octet, 32..=126))));
@@ -96,16 +110,23 @@ pub(crate) fn unquoted(local_part: &str) -> Cow<'_, str> {
 
 /// ```abnf
 /// Domain / address-literal
-/// Domain     = sub-domain *("." sub-domain)
-/// sub-domain = Let-dig [Ldh-str] / U-label
+/// Domain = sub-domain *("." sub-domain)
 /// ```
+#[inline]
 pub(crate) fn domain(input: &[u8]) -> IResult<&[u8], &[u8]> {
     if input.starts_with(b"[") {
         return address_literal(input);
     }
-    let (rest, name) = visible_utf8(|octet| LDH_DOT.has(octet), input)?;
-    let bad = |pair| matches!(pair, (b'.', b'.' | b'-') | (b'-', b'.'));
-    if parts_are_good(name, bad) { Ok((rest, name)) } else { refused(input) }
+    dotted(sub_domain, input)
+}
+
+/// ```abnf
+/// sub-domain = Let-dig [Ldh-str] / U-label
+/// ```
+#[inline]
+fn sub_domain(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let (rest, label) = visible_utf8(|octet| LDH.has(octet), input)?;
+    if label.starts_with(b"-") || label.ends_with(b"-") { refused(input) } else { Ok((rest, label)) }
 }
 
 /// ```abnf
@@ -114,6 +135,7 @@ pub(crate) fn domain(input: &[u8]) -> IResult<&[u8], &[u8]> {
 /// ```
 ///
 /// A tag of `IPv6:` is never a general literal: a bad IPv6 address is bad.
+#[cold]
 fn address_literal(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let ipv6 = (tag_no_case("IPv6:"), dcontent).map(|(_, text)| is_ipv6(text));
     let general = (ldh_tag, tag(":"), dcontent).map(|_| true);
@@ -181,19 +203,19 @@ pub(crate) fn visible_utf8(ascii: impl Fn(u8) -> bool, input: &[u8]) -> IResult<
     }
 }
 
-/// Where a mailbox stands in its path.
+/// A mailbox as it stands in its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FoundMailbox {
-    /// How much of the path stands before it.
-    start: usize,
+pub(crate) struct FoundMailbox<'a> {
+    text: &'a [u8],
     /// The place of the "@" in it.
     at: usize,
 }
 
-impl FoundMailbox {
-    /// The mailbox of this path as a value.
-    pub(crate) fn of(self, path: &str) -> Result<Mailbox, AddressProblem> {
-        let text = path.strip_suffix('>').and_then(|path| path.get(self.start..)).unwrap_or_default();
+impl FoundMailbox<'_> {
+    /// The mailbox as a value.
+    #[inline]
+    pub(crate) fn made(self) -> Result<Mailbox, AddressProblem> {
+        let text = str::from_utf8(self.text).map_err(|_| AddressProblem::Syntax)?;
         Mailbox::from_checked(text, self.at).ok_or(AddressProblem::TooLong)
     }
 }
@@ -203,12 +225,14 @@ impl FoundMailbox {
 /// ```
 ///
 /// A source route is recognised and dropped (RFC 5321 section 3.3).
-pub(crate) fn path(input: &[u8]) -> IResult<&[u8], FoundMailbox> {
+#[inline]
+pub(crate) fn path(input: &[u8]) -> IResult<&[u8], FoundMailbox<'_>> {
     let Some(inner) = input.strip_prefix(b"<") else { return refused(input) };
     let inner = if inner.starts_with(b"@") { source_route(inner)?.0 } else { inner };
     let (rest, at) = mailbox(inner)?;
+    let text = inner.get(..inner.len().saturating_sub(rest.len())).unwrap_or_default();
     let Some(rest) = rest.strip_prefix(b">") else { return refused(input) };
-    Ok((rest, FoundMailbox { start: input.len().saturating_sub(inner.len()), at }))
+    Ok((rest, FoundMailbox { text, at }))
 }
 
 /// ```abnf
@@ -226,6 +250,7 @@ pub(crate) fn local_path(input: &[u8]) -> IResult<&[u8], &[u8]> {
 /// ```
 ///
 /// With the ":" behind it.
+#[cold]
 fn source_route(input: &[u8]) -> IResult<&[u8], ()> {
     (tag("@"), domain, many0_count((tag(",@"), domain)), tag(":")).map(|_| ()).parse(input)
 }

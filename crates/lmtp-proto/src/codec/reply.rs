@@ -1,14 +1,14 @@
 //! Replies (RFC 5321 section 4.2).
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::{Buf, BytesMut};
 use nom::IResult;
 
-use super::octets::DIGIT;
-use super::{refused, run};
+use super::refused;
 use crate::error::{SyntaxError, excerpt};
-use crate::lines::{LineError, LineFinder};
+use crate::lines::{LineError, LineFinder, plain_line};
 use crate::value::{EnhancedCode, Reply, ReplyCode};
 use crate::{Error, Limit, Limits, Phase};
 
@@ -28,6 +28,7 @@ pub(crate) struct ReplyLine<'a> {
 ///
 /// Lenient: the text may hold any octet that [`LineFinder`] let pass, for a
 /// status is worth more than the tidiness of its comment.
+#[inline]
 pub(crate) fn reply_line(input: &[u8]) -> IResult<&[u8], ReplyLine<'_>> {
     let (rest, code) = reply_code(input)?;
     let (more, text) = match rest {
@@ -43,10 +44,12 @@ pub(crate) fn reply_line(input: &[u8]) -> IResult<&[u8], ReplyLine<'_>> {
 /// ```
 ///
 /// Lenient: any second digit, as the first one decides (section 4.3.2).
+#[inline]
 fn reply_code(input: &[u8]) -> IResult<&[u8], ReplyCode> {
-    let Some((code, rest)) = input.split_first_chunk::<3>() else { return refused(input) };
-    match decimal(code).map(ReplyCode::new) {
-        Some(Ok(code)) => Ok((rest, code)),
+    match input {
+        [a @ b'2'..=b'5', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] => {
+            ReplyCode::new(decimal(&[*a, *b, *c])).map_or_else(|_| refused(input), |code| Ok((rest, code)))
+        }
         _ => refused(input),
     }
 }
@@ -56,38 +59,58 @@ fn reply_code(input: &[u8]) -> IResult<&[u8], ReplyCode> {
 /// ```
 ///
 /// Without leading zeros (RFC 3463 section 2).
+#[inline]
 pub(crate) fn enhanced_code(input: &[u8]) -> IResult<&[u8], EnhancedCode> {
-    let (class, rest) = match input {
-        [class @ (b'2' | b'4' | b'5'), b'.', rest @ ..] => (class.saturating_sub(b'0'), rest),
-        _ => return refused(input),
-    };
-    let (rest, subject) = sub_code(rest)?;
-    let Some(rest) = rest.strip_prefix(b".") else { return refused(input) };
-    let (rest, detail) = sub_code(rest)?;
-    EnhancedCode::new(class, subject, detail).map_or_else(|_| refused(input), |code| Ok((rest, code)))
-}
-
-fn sub_code(input: &[u8]) -> IResult<&[u8], u16> {
-    let (rest, digits) = run(|octet| DIGIT.has(octet), input)?;
-    match (digits, decimal(digits)) {
-        ([_] | [b'1'..=b'9', _] | [b'1'..=b'9', _, _], Some(code)) => Ok((rest, code)),
+    match input {
+        // Nearly all are of one digit each.
+        [class, b'.', subject @ b'0'..=b'9', b'.', detail @ b'0'..=b'9', rest @ ..]
+            if !rest.first().is_some_and(u8::is_ascii_digit) =>
+        {
+            let code = EnhancedCode::new(class.wrapping_sub(b'0'), decimal(&[*subject]), decimal(&[*detail]));
+            code.map_or_else(|_| refused(input), |code| Ok((rest, code)))
+        }
+        [_, b'.', ..] => long_enhanced_code(input),
         _ => refused(input),
     }
 }
 
-/// The number that a few digits stand for.
-fn decimal(digits: &[u8]) -> Option<u16> {
-    digits.iter().try_fold(0_u16, |number, digit| {
-        let digit = digit.checked_sub(b'0').filter(|digit| *digit <= 9)?;
-        number.checked_mul(10)?.checked_add(digit.into())
-    })
+/// An enhanced code of more digits.
+#[cold]
+fn long_enhanced_code(input: &[u8]) -> IResult<&[u8], EnhancedCode> {
+    let [class @ (b'2' | b'4' | b'5'), b'.', rest @ ..] = input else { return refused(input) };
+    let (rest, subject) = sub_code(rest)?;
+    let Some(rest) = rest.strip_prefix(b".") else { return refused(input) };
+    let (rest, detail) = sub_code(rest)?;
+    EnhancedCode::new(class & 0xF, subject, detail).map_or_else(|_| refused(input), |code| Ok((rest, code)))
 }
 
-/// `status-code 1*SP` at the start of a line's text (RFC 2034 section 4), and the
-/// text behind it.
-fn leading_code(text: &[u8]) -> Option<(EnhancedCode, &[u8])> {
+/// One to three digits, the first of several not 0.
+#[inline]
+fn sub_code(input: &[u8]) -> IResult<&[u8], u16> {
+    let [digit @ b'0'..=b'9', rest @ ..] = input else { return refused(input) };
+    let (mut rest, mut code) = (rest, decimal(&[*digit]));
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+        // Behind a 0, or a fourth one.
+        if !(1..=99).contains(&code) {
+            return refused(input);
+        }
+        (rest, code) = (behind, code.wrapping_mul(10).wrapping_add(decimal(&[*digit])));
+    }
+    Ok((rest, code))
+}
+
+/// The number that a few digits stand for.
+#[inline]
+fn decimal(digits: &[u8]) -> u16 {
+    digits.iter().fold(0, |number: u16, digit| number.wrapping_mul(10).wrapping_add((digit & 0xF).into()))
+}
+
+/// `status-code 1*SP` at the start of a line's text (RFC 2034 section 4), of the
+/// class of the line's code, and the text behind it.
+#[inline]
+fn leading_code(code: ReplyCode, text: &[u8]) -> Option<(EnhancedCode, &[u8])> {
     match enhanced_code(text).ok()? {
-        ([b' ', text @ ..] | text @ [], code) => Some((code, text)),
+        ([b' ', text @ ..] | text @ [], enhanced) if enhanced.fits(code.class()) => Some((enhanced, text)),
         _ => None,
     }
 }
@@ -102,14 +125,17 @@ pub(crate) struct Assembler {
     code: Option<ReplyCode>,
     enhanced: Option<EnhancedCode>,
     text: Vec<u8>,
+    /// Whether there may be a NUL in the text.
+    odd: bool,
     /// Octets read for it, line ends and all.
     size: usize,
 }
 
 impl Assembler {
     /// Takes one more line's text.
+    #[inline]
     pub(crate) fn line(&mut self, code: ReplyCode, text: &[u8]) {
-        let found = leading_code(text).filter(|(enhanced, _)| enhanced.fits(code.class()));
+        let found = leading_code(code, text);
         if self.code.is_none() {
             self.enhanced = found.map(|(enhanced, _)| enhanced);
         } else {
@@ -120,35 +146,19 @@ impl Assembler {
         self.text.extend_from_slice(plain);
     }
 
-    /// Takes the only line of a reply.
-    fn only_line(&mut self, code: ReplyCode, text: &[u8]) -> Reply {
-        if text.contains(&0) {
-            return self.last_line(code, text);
-        }
-        self.size = 0;
-        match leading_code(text).filter(|(enhanced, _)| enhanced.fits(code.class())) {
-            Some((enhanced, plain)) => Reply::from_parts(code, Some(enhanced), plain),
-            None => Reply::from_parts(code, None, text),
-        }
-    }
-
-    /// Takes the last line of a reply.
-    fn last_line(&mut self, code: ReplyCode, text: &[u8]) -> Reply {
-        self.line(code, text);
-        self.finish(code)
-    }
-
     /// The reply, of the code that its lines had.
+    #[inline]
     pub(crate) fn finish(&mut self, code: ReplyCode) -> Reply {
         // A NUL means nothing in a text and much to what may print it.
-        if self.text.contains(&0) {
+        if self.odd {
             self.text.iter_mut().filter(|octet| **octet == 0).for_each(|octet| *octet = b'?');
         }
-        let reply = Reply::from_parts(code, self.enhanced, &self.text);
+        let (enhanced, text) = (self.enhanced, Arc::<[u8]>::from(self.text.as_slice()));
         self.text.clear();
         self.text.shrink_to(KEPT);
-        (self.code, self.enhanced, self.size) = (None, None, 0);
-        reply
+        (self.code, self.enhanced, self.odd, self.size) = (None, None, false, 0);
+        // Put together last, so that it is where it is wanted and is not moved there.
+        Reply::from_shared(code, enhanced, text)
     }
 }
 
@@ -173,19 +183,30 @@ impl ReplyReader {
     /// What is read is no reply, or too long for one. `phase` is put into the
     /// error. Nothing that follows can be trusted.
     pub fn read(&mut self, input: &mut BytesMut, limits: &Limits, phase: Phase) -> Result<Option<Reply>, Error> {
+        if self.assembler.code.is_none()
+            && self.finder.is_fresh()
+            && let Some((length, reply)) = plain_reply(input, limits)
+        {
+            input.advance(length);
+            return Ok(Some(reply));
+        }
+        self.read_lines(input, limits, phase)
+    }
+
+    /// Reads line by line, however long it takes.
+    fn read_lines(&mut self, input: &mut BytesMut, limits: &Limits, phase: Phase) -> Result<Option<Reply>, Error> {
         let mut taken = 0;
         loop {
             let rest = input.get(taken..).unwrap_or_default();
-            let length = match self.finder.find(rest, limits.reply_line) {
-                Ok(Some(length)) => length,
-                Ok(None) => {
-                    input.advance(taken);
-                    return Ok(None);
-                }
-                Err(LineError::TooLong) => return Err(Error::Limit { phase, limit: Limit::ReplyLine }),
-                Err(LineError::Syntax(problem)) => {
-                    return Err(Error::Syntax { phase, problem, line: excerpt(until_line_feed(rest)) });
-                }
+            let length = if self.finder.is_fresh()
+                && let Some(length) = plain_line(rest, limits.reply_line)
+            {
+                length
+            } else if let Some(length) = self.odd_line(rest, limits, phase)? {
+                length
+            } else {
+                input.advance(taken);
+                return Ok(None);
             };
             let line = rest.get(..length).unwrap_or_default();
             let syntax = |problem| Error::Syntax { phase, problem, line: excerpt(line) };
@@ -201,18 +222,24 @@ impl ReplyReader {
             if self.assembler.size > limits.reply_size {
                 return Err(Error::Limit { phase, limit: Limit::ReplySize });
             }
+            self.assembler.line(code, text);
             if more {
-                self.assembler.line(code, text);
                 continue;
             }
-            // Most replies have one line: it needs no gathering.
-            let reply = match self.assembler.code {
-                None => self.assembler.only_line(code, text),
-                Some(_) => self.assembler.last_line(code, text),
-            };
             input.advance(taken);
-            return Ok(Some(reply));
+            return Ok(Some(self.assembler.finish(code)));
         }
+    }
+
+    /// The length of a line that is not plain or came in pieces; `None` while it is
+    /// incomplete.
+    #[cold]
+    fn odd_line(&mut self, input: &[u8], limits: &Limits, phase: Phase) -> Result<Option<usize>, Error> {
+        self.assembler.odd = true;
+        self.finder.find(input, limits.reply_line).map_err(|problem| match problem {
+            LineError::TooLong => Error::Limit { phase, limit: Limit::ReplyLine },
+            LineError::Syntax(problem) => Error::Syntax { phase, problem, line: excerpt(until_line_feed(input)) },
+        })
     }
 
     /// All that the framing of what comes next depends on, beside the input.
@@ -225,6 +252,19 @@ impl ReplyReader {
     pub fn is_amid_reply(&self) -> bool {
         self.assembler.code.is_some()
     }
+}
+
+/// A reply like nearly all: one whole line in which nothing is odd, so that there
+/// is nothing to gather. With the octets that it takes.
+#[inline]
+fn plain_reply(input: &[u8], limits: &Limits) -> Option<(usize, Reply)> {
+    if input.get(3) == Some(&b'-') {
+        return None;
+    }
+    let length = plain_line(input, limits.reply_line.min(limits.reply_size))?;
+    let (_, ReplyLine { code, text, .. }) = reply_line(input.get(..length)?).ok()?;
+    let (enhanced, text) = leading_code(code, text).map_or((None, text), |(enhanced, text)| (Some(enhanced), text));
+    Some((length.saturating_add(2), Reply::from_shared(code, enhanced, Arc::from(text))))
 }
 
 /// What a bad line shows of itself: all up to its LF, however it arrived.

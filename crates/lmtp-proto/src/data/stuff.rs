@@ -96,10 +96,8 @@ pub(super) struct Onto<'a> {
 
 impl Sink for Onto<'_> {
     fn run(&mut self, from: usize, to: usize) {
-        if from < to {
-            *self.size = self.size.saturating_add(to.saturating_sub(from) as u64);
-            self.queue.push_part(self.chunk, from..to);
-        }
+        *self.size = self.size.saturating_add(to.saturating_sub(from) as u64);
+        self.queue.push_part(self.chunk, from..to);
     }
 
     fn put(&mut self, octets: &'static [u8]) {

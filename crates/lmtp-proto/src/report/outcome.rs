@@ -162,6 +162,17 @@ mod tests {
         (verdict.outcome, verdict.phase)
     }
 
+    /// JSON and exit codes are made of these.
+    #[test]
+    fn names_and_what_may_be_tried_again() {
+        let told = Outcome::ALL.map(|outcome| (outcome.name(), outcome.may_be_retried()));
+        let expected =
+            [("delivered", false), ("temporary", true), ("permanent", false), ("uncertain", true), ("unsent", true)];
+        assert_eq!(told, expected);
+        assert_eq!(alloc::format!("{Unsent:>10}|"), "    unsent|");
+        assert_eq!([Origin::Peer, Origin::Local].map(Origin::name), ["peer", "local"]);
+    }
+
     #[test]
     fn precedence_as_designed() {
         lmtp_testkit::proves!("R2033-4.2-j", "R2033-4.2-k");

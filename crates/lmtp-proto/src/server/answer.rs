@@ -53,7 +53,7 @@ impl Server {
         let said = match (reply.code().get(), &pending) {
             // A yes to AUTH says who it is: see `authenticated`.
             (200..300, Pending::Auth) => Said::Canned(Canned::INTERNAL),
-            (200..400, Pending::Data | Pending::Bdat { .. }) => Said::Canned(Canned::GO_ON),
+            (200..300 | 354, Pending::Data | Pending::Bdat { .. }) => Said::Canned(Canned::GO_ON),
             (300..400, _) => Said::Canned(Canned::INTERNAL),
             _ => Said::Reply(reply),
         };
@@ -167,7 +167,7 @@ impl Server {
                 if self.settle(Verb::Mail, answer) {
                     let TransactionId(next) = self.next_transaction;
                     let id = TransactionId(next.saturating_sub(1));
-                    self.transaction = Some(Transaction { id, binary, utf8, body: Body::None, refused: None, read: 0 });
+                    self.transaction = Some(Transaction::new(id, binary, utf8));
                 }
                 self.say(said);
             }

@@ -37,6 +37,7 @@ impl Server {
         let is_shown = parsed.is_err() && self.config.transcript;
         let nonsense = if is_shown { shown(line, verb, may_be_secret) } else { String::new() };
         CommandLines::drop_line(&mut self.input, length);
+        self.count(verb);
         match parsed {
             Ok(command) => {
                 self.note(|| Line::Command(command.to_string()));
@@ -52,16 +53,26 @@ impl Server {
         }
     }
 
-    /// Takes note of a line that was dropped, whether it was to be a command or a
-    /// response in an AUTH exchange.
-    pub(super) fn hear_bad_line(&mut self, command: Canned, response: Canned) {
+    /// Takes note of a line that was dropped, whether it was to be a command, a
+    /// BDAT perhaps, or a response in an AUTH exchange.
+    pub(super) fn hear_bad_line(&mut self, bdat: bool, command: Canned, response: Canned) {
         self.note(|| Line::Command("<a line that was dropped>".into()));
         if self.state == State::Authenticating {
             self.refuse_response(response);
-        } else if self.lines.dropped_bdat() {
+        } else if bdat {
             self.lose_chunk();
         } else {
             self.refuse(command);
+        }
+    }
+
+    /// Counts what LIMITS counts: commands, whatever becomes of them (RFC 9422
+    /// sections 4.1 and 4.2).
+    fn count(&mut self, verb: Option<Verb>) {
+        match (verb, &mut self.transaction) {
+            (Some(Verb::Mail), _) => self.mails = self.mails.saturating_add(1),
+            (Some(Verb::Rcpt), Some(transaction)) => transaction.rcpts = transaction.rcpts.saturating_add(1),
+            _ => {}
         }
     }
 
@@ -128,7 +139,8 @@ impl Server {
             Command::Lhlo(name) => self.ask(Ask::Lhlo(name.clone()), Pending::Lhlo(name)),
             Command::Mail(from, params) => self.consider_mail(from, params),
             Command::Rcpt(to, params) => {
-                let Some((id, utf8)) = self.transaction.as_ref().map(|open| (open.id, open.utf8)) else { return };
+                let open = self.transaction.as_ref().map(|open| (open.id, open.utf8, open.rcpts));
+                let Some((id, utf8, rcpts)) = open else { return };
                 if let Err(words) = params::rcpt(&to, &params, &self.config.offer, utf8) {
                     return self.refuse_params(words);
                 }
@@ -137,7 +149,7 @@ impl Server {
                     return self.decide(Pending::Rcpt, &refused);
                 }
                 match u32::try_from(self.verdicts.len()) {
-                    Ok(place) if self.verdicts.len() < self.config.limits.recipients => {
+                    Ok(place) if rcpts <= self.config.limits.rcpt_max() => {
                         self.ask(Ask::Rcpt(id, RecipientId(place), to, params), Pending::Rcpt);
                     }
                     _ => self.say(&Said::Canned(Canned::TOO_MANY_RECIPIENTS)),
@@ -180,11 +192,10 @@ impl Server {
     }
 
     fn consider_mail(&mut self, from: ReversePath, params: MailParams) {
-        let TransactionId(number) = self.next_transaction;
-        let most = self.config.limits.transactions.and_then(|most| u64::try_from(most).ok());
-        if most.is_some_and(|most| number >= most) {
+        if self.config.limits.mail_max().is_some_and(|most| self.mails > most) {
             return self.close(Canned::TOO_MANY_MESSAGES, None);
         }
+        let TransactionId(number) = self.next_transaction;
         self.next_transaction = TransactionId(number.saturating_add(1));
         let checked = params::mail(&from, &params, &self.config.offer, &self.config.limits, self.session.secured);
         if let Err(words) = checked {

@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::auth::needs_tls;
 use crate::value::{ClientAttribute, LhloName, MechanismName};
 use crate::{Limits, Timeouts};
 
@@ -65,7 +66,7 @@ pub struct Offer {
     /// AUTH (RFC 4954) by these mechanisms.
     pub auth: Vec<MechanismName>,
     /// Whether mechanisms that reveal the secret are offered on a clear line,
-    /// such as a Unix socket.
+    /// such as a Unix socket. OAUTHBEARER is not even then (RFC 7628 section 3).
     pub auth_in_clear: bool,
     /// DELIVERBY (RFC 2852), with the least time in seconds; 0 for none.
     pub deliver_by: Option<u32>,
@@ -120,7 +121,10 @@ impl Offer {
 
     /// The mechanisms that may be used on this line.
     pub(super) fn mechanisms(&self, secured: bool) -> impl Iterator<Item = &MechanismName> {
-        self.auth.iter().filter(move |mechanism| secured || self.auth_in_clear || !reveals_secret(mechanism.as_str()))
+        self.auth.iter().filter(move |mechanism| {
+            let name = mechanism.as_str();
+            secured || (!needs_tls(name) && (self.auth_in_clear || !reveals_secret(name)))
+        })
     }
 
     /// The extension lines of the reply to LHLO, in the order that students of
@@ -163,10 +167,8 @@ impl Offer {
 
 /// LIMITS (RFC 9422): what is enforced, and nothing else.
 fn limits_line(limits: &Limits) -> String {
-    // A value has at most six digits (section 4).
-    let announced = |value: usize| value.clamp(1, 999_999);
-    let transactions = limits.transactions.map(|most| format!(" MAILMAX={}", announced(most))).unwrap_or_default();
-    format!("LIMITS RCPTMAX={}{transactions}", announced(limits.recipients))
+    let transactions = limits.mail_max().map(|most| format!(" MAILMAX={most}")).unwrap_or_default();
+    format!("LIMITS RCPTMAX={}{transactions}", limits.rcpt_max())
 }
 
 /// `priority-profile = 1*20(ALPHA / DIGIT / "-" / "_" / ".")` (RFC 6710

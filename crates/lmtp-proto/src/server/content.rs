@@ -172,3 +172,35 @@ impl Server {
         self.drop_chunk(size, last, Canned::CHUNK_LOST);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, Ending};
+    use super::*;
+    use crate::{Instant, Machine, Output};
+    use bytes::Buf;
+
+    /// A session in the middle of its content, of which a lone LF is the next octet.
+    #[test]
+    fn a_refusal_is_told_before_more_is_read() {
+        let mut server = Server::new(Config::default());
+        let group = b"LHLO client.example\r\nMAIL FROM:<ann@x>\r\nRCPT TO:<bob@x>\r\nDATA\r\n";
+        server.input().extend_from_slice(group);
+        loop {
+            match server.poll_output(Instant::ORIGIN).unwrap() {
+                Output::Event(Event::Question(question)) => server.accept(question).unwrap(),
+                Output::Transmit => {
+                    let length = server.transmit().remaining();
+                    server.transmit().advance(length);
+                }
+                Output::Receive => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(server.state(), State::Content);
+        server.input().extend_from_slice(b"\n");
+        let told = server.poll_output(Instant::ORIGIN).unwrap();
+        assert!(matches!(told, Output::Event(Event::Over(_, Ending::Refused(_)))), "{told:?}");
+        assert_eq!(server.poll_output(Instant::ORIGIN), Ok(Output::Receive));
+    }
+}

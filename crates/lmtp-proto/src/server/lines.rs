@@ -2,6 +2,8 @@
 
 use bytes::{Buf, BytesMut};
 
+use crate::lines::plain_line;
+
 /// Finds command lines. A line that is too long or ends in the wrong way is
 /// reported once and swallowed to its CRLF: its tail is never a command of its
 /// own (RFC 5321 section 2.3.8).
@@ -13,8 +15,6 @@ pub(super) struct CommandLines {
     swallowing: bool,
     /// Swallowing, the last octet dropped was a CR.
     after_cr: bool,
-    /// The last line dropped was a BDAT.
-    bdat: bool,
 }
 
 /// What is at the front of the buffer.
@@ -24,9 +24,10 @@ pub(super) enum Found {
     /// [`CommandLines::drop_line`] when it was read.
     Line(usize),
     /// A line that went past its limit; what there is of it has been dropped.
-    TooLong,
+    /// Behind a BDAT its chunk follows.
+    TooLong { bdat: bool },
     /// A line with a lone CR, LF or NUL in it; dropped up to there.
-    BareOctet,
+    BareOctet { bdat: bool },
     /// No whole line.
     Nothing,
 }
@@ -37,6 +38,11 @@ impl CommandLines {
         if self.swallowing && !self.swallow(buffer) {
             return Found::Nothing;
         }
+        if self.searched == 0
+            && let Some(length) = plain_line(buffer, limit)
+        {
+            return Found::Line(length);
+        }
         let unread = buffer.get(self.searched..).unwrap_or_default();
         let Some(lf) = memchr::memchr(b'\n', unread).map(|found| self.searched.saturating_add(found)) else {
             self.searched = buffer.len();
@@ -46,24 +52,19 @@ impl CommandLines {
         if lf >= limit {
             return self.too_long(buffer);
         }
-        self.bdat = is_bdat(buffer);
+        let bdat = is_bdat(buffer);
         match buffer.get(..lf) {
             Some([line @ .., b'\r']) if memchr::memchr2(b'\r', 0, line).is_none() => Found::Line(line.len()),
             Some([.., b'\r']) => {
                 buffer.advance(lf.saturating_add(1));
-                Found::BareOctet
+                Found::BareOctet { bdat }
             }
             _ => {
                 buffer.advance(lf.saturating_add(1));
                 (self.swallowing, self.after_cr) = (true, false);
-                Found::BareOctet
+                Found::BareOctet { bdat }
             }
         }
-    }
-
-    /// Whether the line that was just dropped said BDAT: then its chunk follows.
-    pub(super) fn dropped_bdat(&self) -> bool {
-        self.bdat
     }
 
     /// Drops a line of `length` octets and its CRLF.
@@ -73,10 +74,10 @@ impl CommandLines {
 
     fn too_long(&mut self, buffer: &mut BytesMut) -> Found {
         (self.swallowing, self.after_cr, self.searched) = (true, false, 0);
-        self.bdat = is_bdat(buffer);
+        let bdat = is_bdat(buffer);
         // All that is there may belong to it: its end is found by `swallow`.
         self.swallow(buffer);
-        Found::TooLong
+        Found::TooLong { bdat }
     }
 
     /// Drops what belongs to a bad line; whether its end was there.
@@ -90,7 +91,7 @@ impl CommandLines {
             };
             if cr {
                 buffer.advance(lf.saturating_add(1));
-                self.swallowing = false;
+                *self = Self::default();
                 return true;
             }
             from = lf.saturating_add(1);
@@ -127,8 +128,8 @@ mod tests {
                         all.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
                         CommandLines::drop_line(&mut buffer, length);
                     }
-                    Found::TooLong => all.push("!".into()),
-                    Found::BareOctet => all.push("?".into()),
+                    Found::TooLong { .. } => all.push("!".into()),
+                    Found::BareOctet { .. } => all.push("?".into()),
                     Found::Nothing => break,
                 }
             }

@@ -15,6 +15,7 @@ impl Machine for Server {
 
     fn poll_output(&mut self, now: Instant) -> Result<Output<Event>, Error> {
         self.deadline.resume(now);
+        self.watch.stop(now);
         let output = match self.next_output() {
             Ok(output) => output,
             Err(error) => {
@@ -28,7 +29,13 @@ impl Machine for Server {
         match output {
             Output::Event(_) => self.deadline.pause(now),
             Output::Closed => self.deadline.arm(None, now),
-            _ => self.deadline.arm(Some(self.wait(&output)), now),
+            _ => {
+                let wait = self.wait(&output);
+                self.deadline.arm(Some(wait), now);
+                if matches!(wait.0, Wait::Command(_) | Wait::Write(_) | Wait::Tls) {
+                    self.watch.start(now);
+                }
+            }
         }
         Ok(output)
     }
@@ -67,6 +74,9 @@ impl Machine for Server {
         // It passes once.
         self.deadline.arm(None, now);
         match wait {
+            // The answer came before anybody asked again.
+            Wait::Handler(number) if self.open.as_ref().is_none_or(|open| open.number != number) => {}
+            Wait::Verdict(place) if self.state != State::Finals || self.verdicts.released() != place => {}
             Wait::Handler(_) | Wait::Verdict(_) => self.give_up(),
             Wait::Command(_) | Wait::Block(_) => self.close(Canned::TIMED_OUT, Some(Error::TimedOut)),
             // Nobody listens, or nothing may be said in clear.

@@ -28,6 +28,8 @@ mod error;
 mod event;
 mod lines;
 mod machine;
+#[cfg(test)]
+mod model;
 mod params;
 mod peer;
 mod question;
@@ -35,6 +37,7 @@ mod say;
 pub mod table;
 mod transaction;
 mod verdicts;
+mod watch;
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -49,8 +52,10 @@ use self::say::{Canned, Said};
 use self::table::{Action, Input, State, step};
 use self::transaction::Transaction;
 use self::verdicts::Verdicts;
+use self::watch::Watch;
 use crate::auth::Identity;
 use crate::deadline::Deadline;
+use crate::trace::Protocol;
 use crate::value::{LhloName, Reply};
 use crate::{Output, RecipientId, SendQueue, TransactionId};
 
@@ -113,6 +118,8 @@ pub struct Server {
     /// The chunk whose octets are being read.
     chunk: Option<Chunk>,
     next_transaction: TransactionId,
+    /// MAILs heard, for MAILMAX (RFC 9422 section 4.1).
+    mails: usize,
     lines: CommandLines,
     input: BytesMut,
     /// Whether the input has had more room than is kept between messages.
@@ -123,6 +130,8 @@ pub struct Server {
     open: Option<Open>,
     questions: u64,
     deadline: Deadline<Wait>,
+    /// What the client has taken of [`Timeouts::between_messages`](crate::Timeouts).
+    watch: Watch,
     /// Lines read, replies flushed: tell one wait from the next.
     commands: u64,
     flushes: u64,
@@ -149,6 +158,7 @@ impl Server {
             verdicts: Verdicts::default(),
             chunk: None,
             next_transaction: TransactionId::default(),
+            mails: 0,
             lines: CommandLines::default(),
             input: BytesMut::new(),
             has_large_input: false,
@@ -157,6 +167,7 @@ impl Server {
             open: None,
             questions: 0,
             deadline: Deadline::default(),
+            watch: Watch::default(),
             commands: 0,
             flushes: 0,
             errors: 0,
@@ -235,6 +246,16 @@ impl Server {
         self.session.secured
     }
 
+    /// How the message under way comes in: what
+    /// [`Received`](crate::trace::Received) says `with`.
+    pub fn protocol(&self) -> Protocol {
+        Protocol {
+            tls: self.session.secured,
+            auth: self.session.identity.is_some(),
+            utf8: self.transaction.as_ref().is_some_and(|transaction| transaction.utf8),
+        }
+    }
+
     /// What ended the session, if it did not end as it should.
     pub fn error(&self) -> Option<&Error> {
         self.error.as_ref()
@@ -254,6 +275,9 @@ impl Server {
             self.say(&Said::Reply(reply));
         }
         if self.verdicts.all_released() {
+            if self.verdicts.released() > 0 {
+                self.watch.reset();
+            }
             self.take_step(Input::Answered);
             self.forget_transaction(Ending::Answered);
         }
@@ -288,6 +312,8 @@ impl Server {
                 State::Securing if !self.input.is_empty() => self.end(Some(Error::ClearOctets)),
                 State::Securing => return Ok(if flushed { Output::StartTls } else { Output::Transmit }),
                 _ if self.queue.len() < QUEUE && self.advance() => {}
+                // What came of the last step is told before anything is waited for.
+                _ if !self.events.is_empty() => {}
                 _ if !flushed => return Ok(Output::Transmit),
                 _ if self.is_waiting_for_application() => {
                     let full = self.eof || self.input.len() >= self.config.limits.backlog;
@@ -329,8 +355,8 @@ impl Server {
                 self.commands = self.commands.saturating_add(1);
                 self.hear(length);
             }
-            Found::TooLong => self.hear_bad_line(Canned::LINE_TOO_LONG, Canned::RESPONSE_TOO_LONG),
-            Found::BareOctet => self.hear_bad_line(Canned::BARE_OCTET, Canned::BARE_OCTET),
+            Found::TooLong { bdat } => self.hear_bad_line(bdat, Canned::LINE_TOO_LONG, Canned::RESPONSE_TOO_LONG),
+            Found::BareOctet { bdat } => self.hear_bad_line(bdat, Canned::BARE_OCTET, Canned::BARE_OCTET),
         }
         true
     }
@@ -363,9 +389,10 @@ impl Server {
     /// The wait that an output is part of, and how long it may take.
     fn wait(&self, output: &Output<Event>) -> (Wait, Duration) {
         let timeouts = &self.config.timeouts;
+        let command = timeouts.command.min(self.watch.left_of(timeouts.between_messages));
         match (output, &self.open) {
-            (Output::StartTls, _) => (Wait::Tls, timeouts.command),
-            (Output::Transmit, None) => (Wait::Write(self.flushes), timeouts.command),
+            (Output::StartTls, _) => (Wait::Tls, command),
+            (Output::Transmit, None) => (Wait::Write(self.flushes), command),
             (_, Some(open)) => (Wait::Handler(open.number), timeouts.handler),
             _ if self.state == State::Finals => (Wait::Verdict(self.verdicts.released()), timeouts.verdict),
             _ if self.is_reading_content() => {
@@ -373,7 +400,7 @@ impl Server {
                 let block = self.config.limits.data_rate.saturating_mul(seconds).max(1);
                 (Wait::Block(self.content_read().checked_div(block).unwrap_or_default()), timeouts.body)
             }
-            _ => (Wait::Command(self.commands), timeouts.command),
+            _ => (Wait::Command(self.commands), command),
         }
     }
 }

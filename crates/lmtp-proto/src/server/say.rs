@@ -194,15 +194,18 @@ mod tests {
     proptest! {
         /// No line is longer than 512 octets, none holds what it must not.
         #[test]
-        fn replies_fit(text in "(\\PC|[\t\n]){0,2000}", utf8: bool) {
-            let Ok(reply) = Reply::new(250, None, &text) else { return Ok(()) };
+        fn replies_fit(text in "(\\PC|[\t\n]|[\x00-\x1f\x7f]){0,2000}", utf8: bool) {
+            lmtp_testkit::proves!("R5321-4.2-i", "R5321-4.5.3.1.5-a");
+            let reply = Reply::from_parts(ReplyCode::OK, None, text.as_bytes());
             let mut queue = SendQueue::new();
             encode_reply(&fit(&reply, utf8), &mut queue);
             let wire = queue.copy_to_bytes(queue.remaining());
-            for line in wire.split(|&octet| octet == b'\n') {
-                prop_assert!(line.len() < LINE, "{}", line.len());
+            for line in wire.split_inclusive(|&octet| octet == b'\n') {
+                prop_assert!(line.len() <= LINE, "{}", line.len());
+                let text = line.strip_suffix(b"\r\n").unwrap();
+                let printable = |octet: &u8| matches!(octet, b'\t' | 32..=126) || (utf8 && *octet > 127);
+                prop_assert!(text.iter().all(printable), "{}", text.escape_ascii());
             }
-            prop_assert!(utf8 || wire.is_ascii());
             prop_assert!(core::str::from_utf8(&wire).is_ok());
         }
     }

@@ -13,12 +13,20 @@ pub(super) struct Transaction {
     pub(super) binary: bool,
     /// MAIL said SMTPUTF8: replies may hold UTF-8.
     pub(super) utf8: bool,
+    /// RCPTs heard, for RCPTMAX (RFC 9422 section 4.2): whatever became of them.
+    pub(super) rcpts: usize,
     pub(super) body: Body,
     /// The refusal that stands for every recipient: what is still read is
     /// dropped.
     pub(super) refused: Option<Reply>,
     /// Octets of content read, as they came.
     pub(super) read: u64,
+}
+
+impl Transaction {
+    pub(super) fn new(id: TransactionId, binary: bool, utf8: bool) -> Self {
+        Self { id, binary, utf8, rcpts: 0, body: Body::None, refused: None, read: 0 }
+    }
 }
 
 /// How the content comes in.

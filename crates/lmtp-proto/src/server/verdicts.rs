@@ -10,7 +10,7 @@ use crate::value::{Reply, ReplyClass};
 const KEPT: usize = 16;
 
 /// One place for each accepted recipient of a transaction.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Verdicts {
     /// What was said of each recipient that has no reply yet on the wire, from
     /// `released` on.

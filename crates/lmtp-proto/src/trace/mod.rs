@@ -42,7 +42,7 @@ mod received;
 use alloc::format;
 use alloc::string::String;
 
-use crate::value::{Mailbox, ReversePath};
+use crate::value::{Mailbox, OriginalRecipient, ReversePath};
 
 pub use date::{Date, InvalidDate};
 pub use received::{InvalidTraceId, Protocol, Received, TraceId};
@@ -65,6 +65,19 @@ pub fn return_path(path: &ReversePath) -> String {
 /// circles.
 pub fn delivered_to(mailbox: &Mailbox) -> String {
     format!("Delivered-To: {mailbox}\r\n")
+}
+
+/// `X-Original-To: bob@example.org`: the address that the sender wrote, as ORCPT
+/// tells it (RFC 3461 section 4.2). No RFC knows the field; delivery agents write it
+/// and mail programs sort by it.
+///
+/// `None` for what is not an address of mail, and for one in UTF-8 where the
+/// transaction has not said SMTPUTF8 (`utf8`).
+pub fn original_to(recipient: &OriginalRecipient, utf8: bool) -> Option<String> {
+    let address = recipient.address();
+    let is_mail = ["rfc822", "utf-8"].into_iter().any(|kind| recipient.kind().eq_ignore_ascii_case(kind));
+    let fits = is_mail && (utf8 || address.is_ascii()) && !address.chars().any(char::is_control);
+    fits.then(|| format!("X-Original-To: {address}\r\n"))
 }
 
 #[cfg(test)]

@@ -22,15 +22,26 @@ fn protocol(tls: bool, auth: bool, utf8: bool) -> Protocol {
     Protocol { tls, auth, utf8 }
 }
 
-/// R5321-4.4-f, R5321-4.4-g, R9228-4-a.
 #[test]
 fn paths_and_mailboxes() {
+    lmtp_testkit::proves!("R5321-4.4-g", "R9228-4-a");
     assert_eq!(return_path(&"<ann@example.org>".parse().unwrap()), "Return-Path: <ann@example.org>\r\n");
     assert_eq!(return_path(&ReversePath::Null), "Return-Path: <>\r\n");
     assert_eq!(delivered_to(&"\"b ;o\\\"b\"@x".parse().unwrap()), "Delivered-To: \"b ;o\\\"b\"@x\r\n");
 }
 
-/// R3848-1-a to R3848-1-d, R6531-3.7.3-a, R4954-7-a.
+#[test]
+fn the_original_recipient() {
+    let told = |text: &str, utf8| original_to(&text.parse().unwrap(), utf8);
+    let field = |address| Some(std::format!("X-Original-To: {address}\r\n"));
+    assert_eq!(told("rfc822;bob+2Bx@example.org", false), field("bob+x@example.org"));
+    assert_eq!(told("RFC822;b", true), field("b"));
+    assert_eq!(told("utf-8;j\u{f6}rg@x", true), field("j\u{f6}rg@x"));
+    for (text, utf8) in [("utf-8;j\u{f6}rg@x", false), ("utf-8;j\\x{F6}rg@x", false), ("x400;bob", true)] {
+        assert_eq!(told(text, utf8), None, "{text}");
+    }
+}
+
 #[test]
 fn every_protocol_has_its_word() {
     let words = ["LMTP", "LMTPA", "LMTPS", "LMTPSA"];
@@ -41,9 +52,9 @@ fn every_protocol_has_its_word() {
     }
 }
 
-/// R5321-4.4-b.
 #[test]
 fn a_field_with_all_its_clauses() {
+    lmtp_testkit::proves!("R5321-4.4-b");
     let (from, by, id) = (name("mx.example.org"), name("mda.example.net"), "4XyZ".parse().unwrap());
     let recipient = "bob@example.net".parse().unwrap();
     let received = Received::new(&from, &by, protocol(true, true, false), date());
@@ -152,6 +163,11 @@ proptest! {
     #[test]
     fn nothing_can_be_injected(text in "\\PC{0,20}[\r\n\\x00]?[a-z:@<>]{0,20}") {
         let mut fields = Vec::new();
+        let encoded = text.bytes().fold(String::new(), |encoded, octet| encoded + &std::format!("+{octet:02X}"));
+        for (kind, text) in [("rfc822", &text), ("rfc822", &encoded), ("utf-8", &text)] {
+            let original = std::format!("{kind};{text}").parse().ok();
+            fields.extend(original.and_then(|original| original_to(&original, true)));
+        }
         fields.extend(text.parse().map(|path| return_path(&path)));
         fields.extend(text.parse().map(|mailbox| delivered_to(&mailbox)));
         for field in fields {

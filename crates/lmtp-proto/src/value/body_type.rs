@@ -4,6 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use super::InvalidValue;
+use crate::codec;
 
 /// What the content may hold (RFC 6152 section 2, RFC 3030 section 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,8 +19,6 @@ pub enum BodyType {
 }
 
 impl BodyType {
-    const ALL: [Self; 3] = [Self::SevenBit, Self::EightBitMime, Self::BinaryMime];
-
     /// The value of the parameter, in upper case.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -34,8 +33,7 @@ impl FromStr for BodyType {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|body| body.as_str().eq_ignore_ascii_case(text));
-        found.ok_or_else(|| InvalidValue::new(text, "a value of BODY"))
+        codec::whole(codec::param::body, text.as_bytes()).ok_or_else(|| InvalidValue::new(text, "a value of BODY"))
     }
 }
 

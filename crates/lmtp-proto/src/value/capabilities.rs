@@ -15,6 +15,9 @@ use crate::codec;
 pub struct Capabilities {
     /// The lines without codes, joined by LF.
     text: Box<str>,
+    /// What is asked for with every step of a client, read once.
+    pipelining: bool,
+    limits: LimitsOffered,
 }
 
 /// One line of the reply to LHLO: a keyword and what follows it.
@@ -27,6 +30,14 @@ impl<'a> Extension<'a> {
     /// The keyword, in the server's spelling.
     pub fn keyword(&self) -> &'a str {
         self.line.split(' ').next().unwrap_or_default()
+    }
+
+    /// Whether that is the keyword, in any case.
+    fn is(&self, keyword: &str) -> bool {
+        let parts = self.line.as_bytes().split_at_checked(keyword.len());
+        parts.is_some_and(|(word, rest)| {
+            word.eq_ignore_ascii_case(keyword.as_bytes()) && rest.first().is_none_or(|&octet| octet == b' ')
+        })
     }
 
     /// What follows the keyword.
@@ -48,12 +59,20 @@ impl Capabilities {
 
     /// All extension lines, in the server's order.
     pub fn extensions(&self) -> impl Iterator<Item = Extension<'_>> {
-        self.text.split('\n').skip(1).map(|line| Extension { line })
+        // Asked for several times a message, where `str::split` is slow to begin.
+        let mut rest = Some(&*self.text);
+        let lines = core::iter::from_fn(move || {
+            let text = rest?;
+            let end = memchr::memchr(b'\n', text.as_bytes());
+            rest = end.and_then(|end| text.get(end.saturating_add(1)..));
+            Some(Extension { line: text.get(..end.unwrap_or(text.len()))? })
+        });
+        lines.skip(1)
     }
 
     /// The extension of that keyword, in any case (RFC 5321 section 4.1.1.1).
     pub fn extension(&self, keyword: &str) -> Option<Extension<'_>> {
-        self.extensions().find(|extension| extension.keyword().eq_ignore_ascii_case(keyword))
+        self.extensions().find(|extension| extension.is(keyword))
     }
 
     fn offers(&self, keyword: &str) -> bool {
@@ -67,7 +86,7 @@ impl Capabilities {
 
     /// PIPELINING (RFC 2920): commands may be sent ahead of their replies.
     pub fn pipelining(&self) -> bool {
-        self.offers("PIPELINING")
+        self.pipelining
     }
 
     /// 8BITMIME (RFC 6152): content may hold octets above 127.
@@ -130,6 +149,10 @@ impl Capabilities {
 
     /// LIMITS (RFC 9422): all `None` when not offered, or not readable.
     pub fn limits(&self) -> LimitsOffered {
+        self.limits
+    }
+
+    fn read_limits(&self) -> LimitsOffered {
         let mut offered = LimitsOffered::default();
         let words = self.parameters("LIMITS").unwrap_or_default().split(|&octet| octet == b' ');
         for word in words.filter(|word| !word.is_empty()) {
@@ -224,7 +247,11 @@ impl From<&Reply> for Capabilities {
     fn from(reply: &Reply) -> Self {
         // Nearly always it is UTF-8, and then this is faster than `text` alone.
         let text = str::from_utf8(reply.octets()).map(Cow::Borrowed);
-        Self { text: text.unwrap_or_else(|_| reply.text()).into() }
+        let text = text.unwrap_or_else(|_| reply.text()).into();
+        let mut offered = Self { text, pipelining: false, limits: LimitsOffered::default() };
+        offered.pipelining = offered.offers("PIPELINING");
+        offered.limits = offered.read_limits();
+        offered
     }
 }
 
@@ -286,12 +313,13 @@ mod tests {
 
     #[test]
     fn limits_are_numbers() {
+        lmtp_testkit::proves!("R9422-3-a", "R9422-3.7-b");
         let limits = |line: &str| {
             let offered = announced(&format!("x\n{line}")).limits();
             [offered.mail_max, offered.rcpt_max, offered.rcpt_domain_max]
         };
         assert_eq!(limits("LIMITS MAILMAX=3 rcptmax=20 RCPTDOMAINMAX=999999"), [Some(3), Some(20), Some(999_999)]);
-        // One bad value is passed over (R9422-3.7-b), a bad line is (R9422-3.7-a).
+        // One bad value is passed over, a bad line is (R9422-3.7-a).
         assert_eq!(limits("LIMITS MAILMAX=0 RCPTMAX=20 FOO=1 BAR"), [None, Some(20), None]);
         assert_eq!(limits("LIMITS MAILMAX RCPTMAX=1000000 RCPTDOMAINMAX=+1"), [None; 3]);
         for line in ["LIMITS", "LIMITS ;;;", "LIMITS MAILMAX=3 ;", "LIMITS MAILMAX=3 =4", "x"] {

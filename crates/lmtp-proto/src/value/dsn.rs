@@ -22,11 +22,7 @@ impl FromStr for Ret {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            text if text.eq_ignore_ascii_case("FULL") => Ok(Self::Full),
-            text if text.eq_ignore_ascii_case("HDRS") => Ok(Self::Headers),
-            text => Err(InvalidValue::new(text, "a value of RET")),
-        }
+        codec::whole(codec::param::ret, text.as_bytes()).ok_or_else(|| InvalidValue::new(text, "a value of RET"))
     }
 }
 
@@ -247,6 +243,30 @@ mod tests {
             assert!(EnvelopeId::new(text).is_err(), "{text:?}");
         }
         assert!(EnvelopeId::new(&"+".repeat(33)).is_ok());
+    }
+
+    /// Every octet of ASCII: itself, two digits for it, or no text at all.
+    #[test]
+    fn xtext_octet_by_octet() {
+        lmtp_testkit::proves!("R3461-4-a");
+        for octet in 0..=127_u8 {
+            let text = char::from(octet).to_string();
+            let escaped = alloc::format!("+{octet:02X}");
+            let printable = (32..=126).contains(&octet);
+            let itself = printable && !matches!(octet, b' ' | b'+' | b'=');
+            let written = if itself { &text } else { &escaped };
+            match EnvelopeId::new(&text) {
+                Ok(envid) => assert_eq!((envid.as_xtext(), &*envid.text()), (&**written, &*text)),
+                Err(_) => assert!(!printable, "{octet}"),
+            }
+            assert_eq!(text.parse::<EnvelopeId>().is_ok(), itself, "{octet}");
+            assert_eq!(escaped.parse::<EnvelopeId>().is_ok(), printable, "{octet}");
+            let lower = escaped.to_ascii_lowercase();
+            assert_eq!(lower.parse::<EnvelopeId>().is_ok(), printable && lower == escaped, "{lower}");
+        }
+        for stray in ["+", "a+", "+2", "+2G", "a+2", "++2B"] {
+            assert!(stray.parse::<EnvelopeId>().is_err(), "{stray}");
+        }
     }
 
     #[test]

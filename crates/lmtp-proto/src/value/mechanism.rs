@@ -5,10 +5,8 @@ use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-
 use super::InvalidValue;
+use crate::auth::{decode_initial, encode_initial};
 use crate::codec;
 
 /// The name of a SASL mechanism, such as `SCRAM-SHA-256`: 1 to 20 letters,
@@ -63,16 +61,12 @@ impl AuthResponse {
     ///
     /// It is neither.
     pub fn from_base64(text: &[u8]) -> Result<Self, InvalidAuthResponse> {
-        match text {
-            b"=" => Ok(Self::new([])),
-            [] => Err(InvalidAuthResponse),
-            text => BASE64_STANDARD.decode(text).map(Self::new).map_err(|_| InvalidAuthResponse),
-        }
+        decode_initial(text).map(Self::new).map_err(|_| InvalidAuthResponse)
     }
 
     /// As on the wire.
     pub fn to_base64(&self) -> String {
-        if self.0.is_empty() { String::from("=") } else { BASE64_STANDARD.encode(&self.0) }
+        encode_initial(&self.0)
     }
 }
 

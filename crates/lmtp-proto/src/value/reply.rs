@@ -51,7 +51,13 @@ impl Reply {
 
     /// From parts that the codec has checked.
     pub(crate) fn from_parts(code: ReplyCode, enhanced: Option<EnhancedCode>, text: &[u8]) -> Self {
-        Self { code, enhanced, text: Arc::from(text) }
+        Self::from_shared(code, enhanced, Arc::from(text))
+    }
+
+    /// From parts that the codec has checked, the text in its place already.
+    #[inline]
+    pub(crate) fn from_shared(code: ReplyCode, enhanced: Option<EnhancedCode>, text: Arc<[u8]>) -> Self {
+        Self { code, enhanced, text }
     }
 
     /// The code.
@@ -138,6 +144,7 @@ mod tests {
 
     #[test]
     fn shown_safely_on_one_line() {
+        lmtp_testkit::proves!("R5321-4.2-i");
         let reply = Reply::new(550, "5.1.1".parse().ok(), "no \x1b[1m\nsuch user").unwrap();
         assert_eq!(reply.to_string(), "550 5.1.1 no \\x1b[1m / such user");
         assert_eq!(Reply::new(250, None, "").unwrap().to_string(), "250");

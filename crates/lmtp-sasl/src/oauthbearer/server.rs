@@ -194,9 +194,9 @@ mod tests {
         OauthBearerServer::new(One("ann", "tok")).step(Some(message.as_bytes()))
     }
 
-    /// R7628-3.1-a.
     #[test]
     fn what_is_taken() {
+        lmtp_testkit::proves!("R7628-3.1-a");
         for message in [
             "n,,\u{1}auth=Bearer tok\u{1}\u{1}",
             "y,,\u{1}auth=BeArEr  tok\u{1}\u{1}",
@@ -208,6 +208,7 @@ mod tests {
 
     #[test]
     fn what_is_not_taken() {
+        lmtp_testkit::proves!("R7628-3.1-a");
         for message in [
             "",
             "\u{1}",

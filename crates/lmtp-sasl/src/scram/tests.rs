@@ -81,9 +81,9 @@ fn answer_first(message: &str) -> Result<Step, AuthError> {
     answer
 }
 
-/// R5802-5.1-a, R5802-5.1-b, R7677-3-a.
 #[test]
 fn a_client_is_not_taken_in_by_the_first_message() {
+    lmtp_testkit::proves!("R5802-5.1-a", "R7677-3-a");
     for (from, to, error) in [
         ("r=rO", "r=ro", AuthError::Malformed),
         ("%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0", "", AuthError::Malformed),
@@ -115,9 +115,9 @@ fn a_client_is_not_taken_in_by_the_first_message() {
     assert_eq!(modest.step(Some(SERVER_FIRST.as_bytes())), Err(AuthError::Unacceptable));
 }
 
-/// R5802-5-a.
 #[test]
 fn a_client_is_not_taken_in_by_the_last_message() {
+    lmtp_testkit::proves!("R5802-5-a");
     for (message, error) in [
         ("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G8=", AuthError::ServerNotProved),
         ("v=", AuthError::ServerNotProved),
@@ -182,9 +182,10 @@ fn what_a_server_does_not_take_last() {
     }
 }
 
-/// R5802-6-a, R5802-5.1-a: a client that proves something else than what was said, with the right password.
+/// A client that proves something else than what was said, with the right password.
 #[test]
 fn a_good_proof_of_another_exchange_is_refused() {
+    lmtp_testkit::proves!("R5802-5.1-a");
     let salted = hi(b"pencil", &decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap(), 4096);
     let client_key = hmac(&*salted, b"Client Key");
     let answer = |without_proof: &str| {

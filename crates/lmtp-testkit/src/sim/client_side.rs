@@ -8,6 +8,7 @@ use super::Clock;
 use super::link::{Link, Read, Room};
 use super::plan::{Letter, Plan, Quits};
 use super::tags::Tag;
+use crate::counted::Counted;
 
 /// As much as may wait to be written, beside a piece of content: a block, and
 /// commands.
@@ -16,7 +17,7 @@ const QUEUE: usize = 64 * 1024 + 32 * 1024;
 /// The client machine, its driver and its application.
 #[derive(Debug)]
 pub(super) struct ClientSide {
-    pub(super) client: Client,
+    pub(super) client: Counted<Client>,
     /// The next letter to deliver.
     next: usize,
     /// How much of each was read.
@@ -38,7 +39,7 @@ impl ClientSide {
         let mut config = plan.client.clone();
         config.transcript = true;
         Self {
-            client: Client::new(config),
+            client: Counted::new(Client::new(config)),
             next: 0,
             given: vec![0; plan.letters.len()],
             wanted: None,
@@ -130,7 +131,7 @@ impl ClientSide {
                 octets.len()
             )
         });
-        let id = self.client.deliver(letter.envelope.clone(), letter.content).expect("a client with room");
+        let id = self.client.act().deliver(letter.envelope.clone(), letter.content).expect("a client with room");
         assert_eq!(id, TransactionId(self.next as u64));
         self.next += 1;
     }
@@ -142,9 +143,9 @@ impl ClientSide {
         let until = letter.fails_at.unwrap_or(letter.octets.len());
         let end = until.min(given.saturating_add(letter.piece));
         let taken = match (*given < end, letter.fails_at) {
-            (true, _) => self.client.body(Bytes::copy_from_slice(&letter.octets[*given..end])),
-            (false, Some(_)) => self.client.fail_body(),
-            (false, None) => self.client.end(),
+            (true, _) => self.client.act().body(Bytes::copy_from_slice(&letter.octets[*given..end])),
+            (false, Some(_)) => self.client.act().fail_body(),
+            (false, None) => self.client.act().end(),
         };
         *given = end;
         taken.expect("content was wanted");
@@ -236,6 +237,8 @@ impl ClientSide {
         let due = self.client.poll_timeout().is_some_and(|at| at <= clock.now);
         if due {
             self.client.handle_timeout(clock.now);
+        } else {
+            self.client.in_vain();
         }
         due
     }
@@ -261,7 +264,7 @@ impl ClientSide {
     pub(super) fn abort(&mut self, clock: &Clock<'_>) {
         clock.trace(|| "client: aborts".into());
         self.wanted = None;
-        self.client.abort();
+        self.client.act().abort();
     }
 
     /// The application forgets the machine, as when a future is dropped.

@@ -11,6 +11,7 @@ use super::plan::{Letter, Manners, seconds};
 use super::random::Random;
 use super::tags::Tag;
 use super::truth::{Truth, Whom};
+use crate::counted::Counted;
 
 /// A message on its way in.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ impl Handler {
     }
 
     /// Does one of the things that are due; `false` if there is none.
-    pub(super) fn act(&mut self, server: &mut Server, now: Instant, random: &mut Random<'_>) -> bool {
+    pub(super) fn act(&mut self, server: &mut Counted<Server>, now: Instant, random: &mut Random<'_>) -> bool {
         let ready: Vec<usize> = (0..self.due.len()).filter(|&place| self.due[place].0 <= now).collect();
         if ready.is_empty() {
             return false;
@@ -88,7 +89,7 @@ impl Handler {
     pub(super) fn hear(
         &mut self,
         event: Event,
-        server: &mut Server,
+        server: &mut Counted<Server>,
         letters: &[Letter],
         now: Instant,
         random: &mut Random<'_>,
@@ -119,7 +120,7 @@ impl Handler {
     fn consider(
         &mut self,
         question: Question,
-        server: &mut Server,
+        server: &mut Counted<Server>,
         letters: &[Letter],
         now: Instant,
         random: &mut Random<'_>,
@@ -129,7 +130,7 @@ impl Handler {
         if self.crashed || random.percent(self.manners.crash) {
             self.crashed = true;
             if random.percent(70) {
-                server.give_up();
+                server.act().give_up();
             }
             return;
         }
@@ -145,14 +146,14 @@ impl Handler {
             () if random.percent(if connection { self.manners.turns_away } else { self.manners.no }) => refusal,
             () => yes,
         };
-        match self.delay(server, random) {
+        match self.delay(random) {
             Some(delay) => self.due.push((now.saturating_add(delay), Act::Answer(question, tag.reply(code)))),
             None => drop(question),
         }
     }
 
     /// How long an answer takes; `None` for ever.
-    fn delay(&self, _: &Server, random: &mut Random<'_>) -> Option<Duration> {
+    fn delay(&self, random: &mut Random<'_>) -> Option<Duration> {
         if random.percent(self.manners.too_late) {
             return random.pick(&[None, Some(seconds(45)), Some(seconds(300)), Some(seconds(900))]);
         }
@@ -195,7 +196,7 @@ impl Handler {
         }
     }
 
-    fn answer(&mut self, question: Question, reply: Reply, server: &mut Server) {
+    fn answer(&mut self, question: Question, reply: Reply, server: &mut Counted<Server>) {
         let code = reply.code().get();
         let yes = (200..300).contains(&code);
         let effect = match question.ask() {
@@ -212,8 +213,8 @@ impl Handler {
         let is_rcpt = matches!(question.ask(), Ask::Rcpt(..));
         // What greets is what this server always says to LHLO.
         let answered = match question.ask() {
-            Ask::Lhlo(_) if yes => server.accept(question),
-            _ => server.answer(question, reply),
+            Ask::Lhlo(_) if yes => server.act().accept(question),
+            _ => server.act().answer(question, reply),
         };
         if answered.is_err() {
             self.stale += 1;
@@ -228,7 +229,7 @@ impl Handler {
     }
 
     /// Gives verdicts before their time, now and then.
-    pub(super) fn be_early(&mut self, server: &mut Server, random: &mut Random<'_>) {
+    pub(super) fn be_early(&mut self, server: &mut Counted<Server>, random: &mut Random<'_>) {
         let Some(incoming) = &mut self.incoming else { return };
         if incoming.accepted.is_empty() || !random.percent(self.manners.early) {
             return;
@@ -238,7 +239,7 @@ impl Handler {
         let code = random.pick(&[250, 452, 552]);
         let tag = Tag::Final(incoming.message, incoming.accepted[place]);
         let ended = self.truth.ended.iter().any(|(message, _)| *message == incoming.message);
-        if !ended && server.verdict(incoming.id, id, tag.reply(code)).is_ok() {
+        if !ended && server.act().verdict(incoming.id, id, tag.reply(code)).is_ok() {
             incoming.early.push((id, code));
         }
     }
@@ -247,7 +248,7 @@ impl Handler {
     fn end(
         &mut self,
         id: TransactionId,
-        server: &mut Server,
+        server: &mut Counted<Server>,
         letters: &[Letter],
         now: Instant,
         random: &mut Random<'_>,
@@ -273,7 +274,7 @@ impl Handler {
         if self.crashed || random.percent(self.manners.crash) {
             self.crashed = true;
             if random.percent(70) {
-                server.give_up();
+                server.act().give_up();
             }
             return;
         }
@@ -283,7 +284,7 @@ impl Handler {
                 () if random.percent(self.manners.no) => random.pick(&[450, 452, 550, 552]),
                 () => 250,
             };
-            if let Some(delay) = self.delay(server, random) {
+            if let Some(delay) = self.delay(random) {
                 let act = Act::Verdict { transaction: id, place, whom, reply: tag.reply(code) };
                 self.due.push((now.saturating_add(delay), act));
             }
@@ -296,11 +297,11 @@ impl Handler {
         place: RecipientId,
         whom: Whom,
         reply: Reply,
-        server: &mut Server,
+        server: &mut Counted<Server>,
         random: &mut Random<'_>,
     ) {
         let yes = reply.code().is_success();
-        if server.verdict(transaction, place, reply).is_err() {
+        if server.act().verdict(transaction, place, reply).is_err() {
             self.stale += 1;
             if yes {
                 self.truth.late.insert(whom);
@@ -312,7 +313,7 @@ impl Handler {
         }
         if random.percent(self.manners.twice) {
             let again = Tag::Final(99, 99).reply(random.pick(&[250, 450, 550]));
-            assert!(server.verdict(transaction, place, again).is_err(), "a second verdict was taken");
+            assert!(server.act().verdict(transaction, place, again).is_err(), "a second verdict was taken");
         }
     }
 }

@@ -153,7 +153,7 @@ impl World<'_> {
         let moments = self.plan.moments;
         if due(moments.shut_down) && !self.server.is_over {
             self.clock.trace(|| "server: is to shut down".into());
-            self.server.server.shut_down();
+            self.server.server.act().shut_down();
         }
         if due(moments.kill) && !self.server.is_over {
             self.server.kill(&mut self.link, &self.clock);

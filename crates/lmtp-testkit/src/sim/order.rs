@@ -31,7 +31,7 @@ impl Order {
             Line::Command(command) => {
                 assert!(!self.closed, "{command} is heard behind the last word");
                 assert!(self.greeted, "{command} is heard before the greeting");
-                let silent = self.command.as_deref() == Some("LAST") && self.open && self.accepted == 0;
+                let silent = self.command.as_deref() == Some("BDAT LAST") && self.open && self.accepted == 0;
                 if silent {
                     // The last chunk of a message for nobody may be answered by
                     // nothing (RFC 2033 section 4.3), and ends it.
@@ -42,7 +42,7 @@ impl Order {
                 let upper = command.to_ascii_uppercase();
                 let verb = upper.split(' ').next().unwrap_or_default();
                 let last = verb == "BDAT" && upper.ends_with(" LAST");
-                self.command = Some(if last { "LAST".into() } else { verb.into() });
+                self.command = Some(if last { "BDAT LAST".into() } else { verb.into() });
             }
             Line::Reply(reply) => self.reply(reply.code().get()),
             _ => {}
@@ -73,15 +73,16 @@ impl Order {
                 assert!(self.accepted > 0, "354 for nobody");
                 self.finals = self.accepted;
             }
-            // 503 is for want of a transaction or of recipients.
-            Some("DATA") => self.forget(code != 503),
+            // 501 is for a DATA that is none, 503 for want of a transaction or of
+            // recipients, 530 for want of TLS or AUTH: nothing has changed.
+            Some("DATA") => self.forget(!matches!(code, 501 | 503 | 530)),
             // What is not offered, or not yet, is one reply and changes nothing.
-            Some("LAST") if !matches!(code, 502 | 530) && self.accepted > 0 => {
+            Some("BDAT LAST") if !matches!(code, 502 | 530) && self.accepted > 0 => {
                 self.finals = self.accepted - 1;
                 self.forget(self.finals == 0);
             }
             Some("LHLO" | "RSET" | "XCLIENT" | "STARTTLS") => self.forget(yes),
-            Some("QUIT") => self.closed = true,
+            Some("QUIT") => self.closed = yes,
             _ => {}
         }
     }

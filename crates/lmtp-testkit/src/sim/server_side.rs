@@ -8,6 +8,7 @@ use super::Clock;
 use super::handler::Handler;
 use super::link::{Link, Read, Room};
 use super::plan::Plan;
+use crate::counted::Counted;
 
 /// As much as may wait to be written: the queue, and the replies to one message.
 const QUEUE: usize = 64 * 1024 + 4096;
@@ -15,7 +16,7 @@ const QUEUE: usize = 64 * 1024 + 4096;
 /// The server machine, its driver and its application.
 #[derive(Debug)]
 pub(super) struct ServerSide {
-    pub(super) server: Server,
+    pub(super) server: Counted<Server>,
     pub(super) handler: Handler,
     pub(super) is_over: bool,
     pub(super) is_killed: bool,
@@ -25,7 +26,7 @@ pub(super) struct ServerSide {
 
 impl ServerSide {
     pub(super) fn new(plan: &Plan) -> Self {
-        let server = Server::new(plan.server.clone());
+        let server = Counted::new(Server::new(plan.server.clone()));
         Self {
             server,
             handler: Handler::new(plan.manners),
@@ -128,6 +129,8 @@ impl ServerSide {
         if due {
             clock.trace(|| "server: its time is up".into());
             self.server.handle_timeout(clock.now);
+        } else {
+            self.server.in_vain();
         }
         due
     }

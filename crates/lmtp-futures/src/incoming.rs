@@ -19,9 +19,9 @@ use crate::channel::Channel;
 /// A fixed number of octets waits for the reader, and then the client has to. A body
 /// that is dropped is read to its end for nobody.
 #[derive(Debug)]
-pub struct Body(pub(crate) Arc<Channel>);
+pub struct Incoming(pub(crate) Arc<Channel>);
 
-impl Body {
+impl Incoming {
     /// The next piece of it, never empty; `None` when it was whole.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl Body {
     }
 }
 
-impl AsyncRead for Body {
+impl AsyncRead for Incoming {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
         if room.is_empty() {
             return Poll::Ready(Ok(0));
@@ -72,7 +72,7 @@ impl AsyncRead for Body {
     }
 }
 
-impl Drop for Body {
+impl Drop for Incoming {
     fn drop(&mut self) {
         self.0.stop_reading();
     }

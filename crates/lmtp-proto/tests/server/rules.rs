@@ -1,178 +1,12 @@
-//! What a file of `C:` and `S:` lines cannot show of the server: time, secrets,
-//! memory, and drivers that ask too often.
+//! What is kept whatever happens: secrets, deadlines, and the end.
 
 use std::time::Duration;
 
-use lmtp_proto::auth::{AuthError, Mechanism, Step};
-use lmtp_proto::bytes::{Buf, Bytes};
-use lmtp_proto::server::{Ask, Config, Error, Event, Question, Server};
-use lmtp_proto::{Instant, Machine, Output, Reply};
+use lmtp_proto::bytes::Buf;
+use lmtp_proto::server::{Error, Event};
+use lmtp_proto::{Machine, Output, RecipientId, Reply, Timeouts, TransactionId};
 
-/// A server, its driver, and an application that answers yes to all but AUTH.
-struct Driven {
-    server: Server,
-    now: Instant,
-    sent: String,
-    lines: Vec<String>,
-    content: Vec<Bytes>,
-    /// How many transactions are over.
-    over: usize,
-    /// The last question about AUTH, and in a manual run any question.
-    open: Option<Question>,
-    asks_me: bool,
-}
-
-impl Driven {
-    fn new(set: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config::default();
-        set(&mut config);
-        Self {
-            server: Server::new(config),
-            now: Instant::ORIGIN,
-            sent: String::new(),
-            lines: Vec::new(),
-            content: Vec::new(),
-            over: 0,
-            open: None,
-            asks_me: false,
-        }
-    }
-
-    fn greeted(set: impl FnOnce(&mut Config)) -> Self {
-        let mut driven = Self::new(set);
-        _ = driven.run();
-        _ = driven.hear(b"LHLO client.example\r\n");
-        driven.sent.clear();
-        driven
-    }
-
-    /// Runs up to a wait, the end or an error; never waits for a deadline.
-    fn run(&mut self) -> Result<Output<()>, Error> {
-        loop {
-            match self.server.poll_output(self.now)? {
-                Output::Transmit => {
-                    let queue = self.server.transmit();
-                    let count = queue.chunk().len();
-                    assert!(count > 0, "asked to write nothing");
-                    self.sent.push_str(&String::from_utf8_lossy(queue.chunk()));
-                    queue.advance(count);
-                }
-                Output::Event(Event::Question(question)) => {
-                    let is_auth = matches!(question.ask(), Ask::Auth(..) | Ask::AuthResponse(_));
-                    if self.asks_me || is_auth {
-                        self.open = Some(question);
-                    } else {
-                        self.server.accept(question).unwrap();
-                    }
-                }
-                Output::Event(Event::Content(_, octets)) => self.content.push(octets),
-                Output::Event(Event::Over(..)) => self.over += 1,
-                Output::Event(Event::Line(line)) => self.lines.push(line.to_string()),
-                Output::Event(_) => {}
-                Output::Receive => return Ok(Output::Receive),
-                Output::StartTls => return Ok(Output::StartTls),
-                Output::Closed => return Ok(Output::Closed),
-                Output::Wait => return Ok(Output::Wait),
-            }
-        }
-    }
-
-    fn hear(&mut self, octets: &[u8]) -> Result<Output<()>, Error> {
-        self.server.input().extend_from_slice(octets);
-        self.run()
-    }
-
-    fn said(&mut self) -> String {
-        std::mem::take(&mut self.sent)
-    }
-}
-
-fn seconds(count: u64) -> Instant {
-    Instant::after_origin(Duration::from_secs(count))
-}
-
-fn with_auth(config: &mut Config) {
-    config.offer.auth = vec!["PLAIN".parse().unwrap(), "LOGIN".parse().unwrap()];
-    config.offer.auth_in_clear = true;
-    config.transcript = true;
-}
-
-/// A line of an AUTH exchange that cannot be read ends the exchange: what comes
-/// next is a command (R4954-4-k, RFC 4954 section 4).
-#[test]
-fn a_bad_line_ends_an_auth_exchange() {
-    for (line, reply) in [
-        ("A".repeat(300), "500 5.5.6 "),
-        ("AAAA\0AAA".into(), "500 5.5.2 "),
-        ("AA\rAA".into(), "500 5.5.2 "),
-        (format!("BDAT {}", "A".repeat(300)), "500 5.5.6 "),
-        ("*".into(), "501 5.7.0 "),
-        ("A!BC".into(), "501 5.5.2 "),
-    ] {
-        for by_octet in [false, true] {
-            let mut driven = Driven::greeted(|config| {
-                with_auth(config);
-                config.limits.auth_line = 200;
-            });
-            _ = driven.hear(b"AUTH LOGIN\r\n").unwrap();
-            let question = driven.open.take().unwrap();
-            driven.server.challenge(question, b"Username:").unwrap();
-            _ = driven.run().unwrap();
-            assert_eq!(driven.said(), "334 VXNlcm5hbWU6\r\n");
-            let octets = format!("{line}\r\nNOOP\r\n").into_bytes();
-            for piece in octets.chunks(if by_octet { 1 } else { octets.len() }) {
-                _ = driven.hear(piece).unwrap();
-            }
-            let said = driven.said();
-            assert!(said.starts_with(reply), "{said}");
-            assert!(said.ends_with("\r\n250 2.0.0 Ok\r\n"), "{said}");
-            assert_eq!(said.lines().count(), 2, "{said}");
-            assert!(driven.open.is_none(), "a command was taken for a response");
-        }
-    }
-}
-
-/// A mechanism that fails in one way.
-#[derive(Debug)]
-struct Failing(AuthError);
-
-impl Mechanism for Failing {
-    fn name(&self) -> &'static str {
-        "PLAIN"
-    }
-
-    fn reveals_secret(&self) -> bool {
-        true
-    }
-
-    fn step(&mut self, _: Option<&[u8]>) -> Result<Step, AuthError> {
-        Err(self.0)
-    }
-
-    fn is_complete(&self) -> bool {
-        false
-    }
-}
-
-/// R4954-4-l, RFC 4954 section 6: the codes that [`AuthError`] promises.
-#[test]
-fn a_failed_mechanism_has_its_own_code() {
-    for (error, reply) in [
-        (AuthError::Malformed, "501 5.5.2 "),
-        (AuthError::TooManySteps, "501 5.5.2 "),
-        (AuthError::Aborted, "501 5.7.0 "),
-        (AuthError::Unavailable, "454 4.7.0 "),
-        (AuthError::Refused, "535 5.7.8 "),
-        (AuthError::Unacceptable, "535 5.7.8 "),
-    ] {
-        let mut driven = Driven::greeted(with_auth);
-        _ = driven.hear(b"AUTH PLAIN AGFubgBh\r\n").unwrap();
-        let question = driven.open.take().unwrap();
-        driven.server.authenticate(question, &mut Failing(error)).unwrap();
-        _ = driven.run().unwrap();
-        assert!(driven.sent.starts_with(reply), "{error:?}: {}", driven.sent);
-    }
-}
+use crate::driven::{Driven, seconds, with_auth};
 
 /// Secrets are in no transcript, and in no `Debug`, whatever line they are on
 /// and however far it has been read (invariant 40).
@@ -272,6 +106,31 @@ fn one_deadline_passes_once() {
     assert!(driven.server.accept(late).is_err(), "a late answer is stale");
 }
 
+/// Nor is it taken from a question that was answered, or a verdict that was given,
+/// before the machine was asked again.
+#[test]
+fn an_answer_outruns_its_deadline() {
+    let mut driven = Driven::greeted(|_| {});
+    _ = driven.hear(b"MAIL FROM:<>\r\nRCPT TO:<a@x>\r\nRCPT TO:<b@x>\r\n").unwrap();
+    driven.said();
+    driven.asks_me = true;
+    _ = driven.hear(b"DATA\r\n").unwrap();
+    let question = driven.open.take().unwrap();
+    driven.server.accept(question).unwrap();
+    driven.now = driven.server.poll_timeout().unwrap();
+    driven.server.handle_timeout(driven.now);
+    _ = driven.hear(b".\r\n").unwrap();
+    let verdict = |id| (TransactionId(0), RecipientId(id), Reply::new(250, None, "2.0.0 so").unwrap());
+    let (transaction, recipient, reply) = verdict(0);
+    driven.server.verdict(transaction, recipient, reply).unwrap();
+    driven.now = driven.server.poll_timeout().unwrap();
+    driven.server.handle_timeout(driven.now);
+    let (transaction, recipient, reply) = verdict(1);
+    driven.server.verdict(transaction, recipient, reply).unwrap();
+    _ = driven.run().unwrap();
+    assert_eq!(driven.said(), "354 End data with <CR><LF>.<CR><LF>\r\n250 2.0.0 so\r\n250 2.0.0 so\r\n");
+}
+
 /// What comes in small pieces is kept in few buffers: a kept slice of one octet
 /// must not hold on to 64 KiB of its own.
 #[test]
@@ -286,22 +145,27 @@ fn trickled_content_shares_buffers() {
     assert!(buffers <= 4, "{buffers} buffers");
 }
 
-/// R6710-3-a: a policy has 1 to 20 characters; what could end the line is not
-/// said, whoever configured it.
+/// A policy has 1 to 20 characters; what could end the line is not said, whoever
+/// configured it.
 #[test]
 fn no_option_can_add_a_line() {
+    lmtp_testkit::proves!("R6710-3-a");
     for policy in ["MIXER\r\n250 EVIL", "MIX ER", "", "a-policy-of-21-letters"] {
         let mut driven = Driven::new(|config| config.offer.priority = Some(policy.into()));
         _ = driven.run().unwrap();
         _ = driven.hear(b"LHLO client.example\r\n").unwrap();
         assert!(driven.sent.ends_with("\r\n250 MT-PRIORITY\r\n"), "{}", driven.sent);
     }
+    let mut driven = Driven::new(|config| config.offer.priority = Some("a-policy_of.20.chars".into()));
+    _ = driven.run().unwrap();
+    _ = driven.hear(b"LHLO client.example\r\n").unwrap();
+    assert!(driven.sent.ends_with("\r\n250 MT-PRIORITY a-policy_of.20.chars\r\n"), "{}", driven.sent);
 }
 
-/// R5321-4.2-h, R5321-4.2-i, R5321-4.5.3.1.5-a: a greeting is 220, in ASCII, in
-/// lines that are not too long.
+/// A greeting is 220, in ASCII, in lines that are not too long.
 #[test]
 fn a_greeting_is_a_greeting() {
+    lmtp_testkit::proves!("R5321-4.2-h", "R5321-4.2-i", "R5321-4.5.3.1.5-a");
     let mut driven = Driven::new(|_| {});
     driven.asks_me = true;
     _ = driven.run().unwrap();
@@ -311,6 +175,24 @@ fn a_greeting_is_a_greeting() {
     _ = driven.run().unwrap();
     assert!(driven.sent.starts_with("220-mx.example gr??t ?[1mxxx"), "{}", driven.sent);
     assert!(driven.sent.split_inclusive('\n').all(|line| line.starts_with("220") && line.len() <= 512));
+}
+
+/// Whatever stands in clear behind STARTTLS is not obeyed within TLS, whether it
+/// came with it or behind the 220.
+#[test]
+fn nothing_said_in_clear_is_obeyed_in_tls() {
+    lmtp_testkit::proves!("R3207-6-b");
+    let mut driven = Driven::greeted(|config| config.offer.starttls = true);
+    assert_eq!(driven.hear(b"STARTTLS\r\nNOOP\r\n"), Err(Error::ClearOctets));
+    assert_eq!(driven.said(), "421 4.7.0 Nothing may follow STARTTLS before TLS, closing\r\n");
+
+    let mut driven = Driven::greeted(|config| config.offer.starttls = true);
+    assert_eq!(driven.hear(b"STARTTLS\r\n"), Ok(Output::StartTls));
+    assert_eq!(driven.said(), "220 2.0.0 Ready for TLS\r\n");
+    driven.server.input().extend_from_slice(b"NOOP\r\n");
+    driven.server.handle_tls();
+    assert_eq!(driven.run(), Err(Error::ClearOctets));
+    assert_eq!(driven.said(), "");
 }
 
 /// TLS does not begin when the 220 could not be said, and nothing is said in
@@ -387,7 +269,80 @@ fn a_client_has_to_read() {
             }
         }
         assert_eq!(over, Some(Err(Error::TimedOut)));
-        let most = if asks_me { 240 + 300 } else { 300 };
+        let most = if asks_me { Timeouts::default().handler.as_secs() + 300 } else { 300 };
         assert_eq!(driven.now, seconds(most));
+    }
+}
+
+/// What ends a group is answered at once, with nothing behind it.
+#[test]
+fn nothing_lingers() {
+    lmtp_testkit::proves!("R2920-3.2-e");
+    let mut driven = Driven::greeted(|_| {});
+    for (group, replies) in [
+        ("NOOP\r\n", &["250 2.0.0 Ok"][..]),
+        ("VRFY bob\r\n", &["252 2.5.2 "]),
+        ("EXPN all\r\n", &["502 5.5.1 "]),
+        ("RSET\r\nMAIL FROM:<>\r\nRSET\r\nNOOP\r\n", &["250 ", "250 ", "250 ", "250 "]),
+        ("LHLO client.example\r\n", &["250-localhost", "250-", "250-", "250-", "250-", "250-", "250-", "250 "]),
+        ("MAIL FROM:<>\r\nRCPT TO:<a@x>\r\nDATA\r\n", &["250 ", "250 ", "354 "]),
+        (".\r\n", &[]),
+        ("QUIT\r\n", &["221 "]),
+    ] {
+        // The application gives no verdict; but what it was not asked for is there.
+        _ = driven.hear(group.as_bytes());
+        let said = driven.said();
+        assert_eq!(said.lines().count(), replies.len(), "{group:?}: {said}");
+        assert!(said.lines().zip(replies).all(|(line, reply)| line.starts_with(reply)), "{group:?}: {said}");
+        if group == ".\r\n" {
+            driven.server.give_up();
+            _ = driven.run();
+            driven.said();
+        }
+    }
+}
+
+/// Each line of a reply has the code of the first, those that were too long and
+/// were broken among them.
+#[test]
+fn every_line_has_the_same_enhanced_code() {
+    lmtp_testkit::proves!("R2034-4-c");
+    let mut driven = Driven::greeted(|_| {});
+    driven.asks_me = true;
+    _ = driven.hear(b"MAIL FROM:<>\r\n").unwrap();
+    let text = format!("5.7.1 one\ntwo\n\n{}", "long ".repeat(300));
+    let reply = Reply::new(550, None, &text).unwrap();
+    let question = driven.open.take().unwrap();
+    driven.server.answer(question, reply).unwrap();
+    _ = driven.run().unwrap();
+    let said = driven.said();
+    assert!(said.lines().count() >= 6, "{said}");
+    for line in said.lines() {
+        assert!(line.starts_with("550"), "{line}");
+        assert_eq!(line[4..].split(' ').next(), Some("5.7.1"), "{line}");
+    }
+}
+
+/// 354 is a yes to the content, however it comes; another 3yz is none.
+#[test]
+fn a_yes_to_content_is_the_same_for_data_and_bdat() {
+    for (code, data, bdat) in [
+        (354, "354 End data with <CR><LF>.<CR><LF>\r\n", "250 2.0.0 Chunk received\r\n"),
+        (250, "354 End data with <CR><LF>.<CR><LF>\r\n", "250 2.0.0 Chunk received\r\n"),
+        (334, "451 4.3.0 Internal error, try again later\r\n", "451 4.3.0 Internal error, try again later\r\n"),
+        (452, "452 4.3.1 so\r\n", "452 4.3.1 so\r\n"),
+    ] {
+        for (command, expected) in [(&b"DATA\r\n"[..], data), (b"BDAT 2\r\nhi", bdat)] {
+            let mut driven = Driven::greeted(|_| {});
+            _ = driven.hear(b"MAIL FROM:<>\r\nRCPT TO:<a@x>\r\n").unwrap();
+            driven.said();
+            driven.asks_me = true;
+            _ = driven.hear(command).unwrap();
+            let text = if code == 452 { "4.3.1 so" } else { "so" };
+            let question = driven.open.take().unwrap();
+            driven.server.answer(question, Reply::new(code, None, text).unwrap()).unwrap();
+            _ = driven.run().unwrap();
+            assert_eq!(driven.said(), expected, "{code} to {}", command.escape_ascii());
+        }
     }
 }

@@ -1,0 +1,5 @@
+//! The server on real sockets.
+
+mod connections;
+mod handlers;
+mod running;
