@@ -96,15 +96,19 @@ impl<M: Machine, S: Stream> Connection<M, S> {
         }
     }
 
+    /// Where no time is left, what can be written at once is.
     fn try_write(&mut self) -> io::Result<()> {
-        let bound = self.time_left()?;
-        if mem::replace(&mut self.write_bound, bound) != bound {
+        let bound = self.time_left().ok();
+        if let Some(bound) = bound
+            && mem::replace(&mut self.write_bound, bound) != bound
+        {
             self.stream.set_write_timeout(bound)?;
         }
         let queue = self.machine.transmit();
         let mut slices = [IoSlice::new(&[]); 16];
         let count = queue.chunks_vectored(&mut slices);
-        match self.stream.send(&slices[..count])? {
+        let send = if bound.is_some() { S::send } else { S::send_at_once };
+        match send(&mut self.stream, &slices[..count])? {
             0 => return Err(ErrorKind::WriteZero.into()),
             written => queue.advance(written),
         }

@@ -3,12 +3,16 @@
 use std::io::{self, IoSlice};
 use std::time::Duration;
 
+#[cfg(unix)]
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 use socket2::Socket;
 
 /// A stream whose reads and writes can be bounded in time.
 pub(crate) trait Stream {
     /// Writes some of these octets.
     fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+    /// Writes what can be written already, and waits for nothing.
+    fn send_at_once(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
     /// Reads some octets.
     fn receive(&mut self, room: &mut [u8]) -> io::Result<usize>;
     /// Reads what is there already, and waits for nothing.
@@ -19,24 +23,31 @@ pub(crate) trait Stream {
     fn set_write_timeout(&self, timeout: Duration) -> io::Result<()>;
 }
 
+/// A peer that has gone is an error, not a signal that ends the process. (On Apple's the
+/// socket itself is told.)
+#[cfg(unix)]
+fn send(socket: &Socket, slices: &[IoSlice<'_>], flags: SendFlags) -> io::Result<usize> {
+    #[cfg(not(target_vendor = "apple"))]
+    let flags = flags | SendFlags::NOSIGNAL;
+    Ok(sendmsg(socket, slices, &mut SendAncillaryBuffer::default(), flags)?)
+}
+
 #[cfg(unix)]
 impl Stream for Socket {
-    /// A peer that has gone is an error, not a signal that ends the process.
     fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        #[cfg(not(target_vendor = "apple"))]
-        let flags = rustix::net::SendFlags::NOSIGNAL;
-        // There the socket itself is told.
-        #[cfg(target_vendor = "apple")]
-        let flags = rustix::net::SendFlags::empty();
-        Ok(rustix::net::sendmsg(self, slices, &mut rustix::net::SendAncillaryBuffer::default(), flags)?)
+        send(self, slices, SendFlags::empty())
+    }
+
+    fn send_at_once(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        send(self, slices, SendFlags::DONTWAIT)
     }
 
     fn receive(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        Ok(rustix::net::recv(self, room, rustix::net::RecvFlags::empty())?.0)
+        Ok(recv(self, room, RecvFlags::empty())?.0)
     }
 
     fn receive_at_once(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        Ok(rustix::net::recv(self, room, rustix::net::RecvFlags::DONTWAIT)?.0)
+        Ok(recv(self, room, RecvFlags::DONTWAIT)?.0)
     }
 
     fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
@@ -52,6 +63,13 @@ impl Stream for Socket {
 impl Stream for Socket {
     fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.send_vectored(slices)
+    }
+
+    fn send_at_once(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.set_nonblocking(true)?;
+        let result = self.send_vectored(slices);
+        self.set_nonblocking(false)?;
+        result
     }
 
     fn receive(&mut self, room: &mut [u8]) -> io::Result<usize> {

@@ -33,6 +33,10 @@ pub(crate) enum Command {
 pub(crate) struct Probe {
     #[command(flatten)]
     pub(crate) dial: Dial,
+
+    /// Go no further unless the server offers STARTTLS and means it.
+    #[arg(long)]
+    pub(crate) starttls_required: bool,
 }
 
 /// Send one message and print what became of it for every recipient.
@@ -88,7 +92,8 @@ pub(crate) struct Demo {
 /// What every command that dials takes.
 #[derive(Debug, Args)]
 pub(crate) struct Dial {
-    /// Where the server listens: unix:PATH or lmtp://HOST:PORT (24 if left out).
+    /// Where the server listens: unix:PATH, lmtp://HOST:PORT (24 if left out), lmtps:// for TLS
+    /// from the start, lmtp+starttls:// for TLS by STARTTLS.
     #[arg(value_name = "URL")]
     pub(crate) endpoint: Endpoint,
 
@@ -107,6 +112,66 @@ pub(crate) struct Dial {
     /// Who to say we are in LHLO; this host's name if left out.
     #[arg(long, value_name = "NAME")]
     pub(crate) lhlo_name: Option<LhloName>,
+
+    #[command(flatten)]
+    pub(crate) security: Security,
+}
+
+/// Whom to trust, and who we are.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "TLS and AUTH")]
+pub(crate) struct Security {
+    /// Trust the authorities in this PEM file, and not those of this machine.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+
+    /// The name that the server's certificate must have, if it is not HOST.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) server_name: Option<String>,
+
+    /// Show this certificate to a server that asks: PEM, ours first.
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    pub(crate) client_cert: Option<PathBuf>,
+
+    /// Its private key: PEM, without a passphrase.
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    pub(crate) client_key: Option<PathBuf>,
+
+    /// Take any certificate: encrypted, to whoever answers.
+    #[arg(long, conflicts_with = "ca_file")]
+    pub(crate) insecure: bool,
+
+    /// Log in by this mechanism; with --auth-user alone, by the best that the server offers.
+    #[arg(long, value_enum, value_name = "MECHANISM", ignore_case = true)]
+    pub(crate) auth: Option<AuthChoice>,
+
+    /// Whom to log in as.
+    #[arg(long, value_name = "USER")]
+    pub(crate) auth_user: Option<String>,
+
+    /// The file with the password or token, on one line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) auth_password_file: Option<PathBuf>,
+
+    /// Say a password over TCP without TLS, for everybody in between to read. OAUTHBEARER is not
+    /// said even then.
+    #[arg(long)]
+    pub(crate) auth_in_clear: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuthChoice {
+    /// A password, which is not said (RFC 5802).
+    #[value(name = "scram-sha-256")]
+    ScramSha256,
+    /// A password, as it is (RFC 4616).
+    Plain,
+    /// The same in two steps.
+    Login,
+    /// A token (RFC 7628).
+    Oauthbearer,
+    /// What the server knows already, such as the client's certificate (RFC 4422).
+    External,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -170,6 +235,7 @@ const PROBE_EXAMPLES: &str = "\
 Examples:
   lmtp probe unix:/run/dovecot/lmtp
   lmtp probe lmtp://mail.example.org:24 --json --timeout 2
+  lmtp probe lmtp://mail.example.org --starttls-required --ca-file ca.pem
 
 Without --timeout it waits 10 s for the connection and 5 s for each reply.
 
@@ -178,7 +244,8 @@ Exit codes:
   64  the command line is wrong; with --json {\"error\":{\"kind\":\"usage\",\"phase\":null,\"message\":…}}
   69  it refuses the session for good (5yz)
   75  it cannot be reached, takes too long, or refuses for now (4yz)
-  76  it answers, but not in LMTP: perhaps it is an SMTP server; or TLS is required and not to be had";
+  76  it answers, but not in LMTP: perhaps it is an SMTP server; or TLS is required and not to be had
+  78  TLS or AUTH cannot be done as the command line says: a file that cannot be read, say";
 
 const SEND_EXAMPLES: &str = "\
 Examples:
@@ -186,6 +253,8 @@ Examples:
   lmtp send lmtp://127.0.0.1:24 --from ann@example.org --to bob@example.org --to eve@example.org \\
        --subject 'Lunch?' --body 'At noon, as always.'
   generate-mail | lmtp send lmtp://[::1]:2424 --from '' --to postmaster --json
+  lmtp send lmtps://mail.example.org --ca-file ca.pem --auth-user ann --auth-password-file secret \\
+       --from ann@example.org --to bob@example.org message.eml
 
 Outcomes, one for each recipient:
   delivered  the server has taken responsibility for it
@@ -201,6 +270,7 @@ Exit codes:
   66  the message cannot be read
   69  nothing is left to try again, and at least one recipient was refused for good
   75  at least one recipient may be tried again; also when no connection could be made
+  78  TLS or AUTH cannot be done as the command line says: a file that cannot be read, say
 
 With --json one object is printed whenever the command line is right, also when no connection \
 could be made or FILE cannot be read.

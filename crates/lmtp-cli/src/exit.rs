@@ -29,6 +29,8 @@ pub(crate) enum Exit {
     TryLater = 75,
     /// Something answered, but not in LMTP (`EX_PROTOCOL`).
     NotLmtp = 76,
+    /// TLS or AUTH cannot be done as was asked; nothing was dialled (`EX_CONFIG`).
+    Configuration = 78,
 }
 
 impl Exit {
@@ -40,8 +42,7 @@ impl Exit {
     pub(crate) fn of_report(report: &Report) -> Self {
         match report.error() {
             Some(fault) if fault.kind() == FaultKind::Usage => return Self::Usage,
-            // This version speaks no TLS, and trying again will not teach it.
-            Some(fault) if fault.kind() == FaultKind::Tls && fault.phase() == Phase::Connect => return Self::Usage,
+            Some(fault) if is_set_up_wrongly(fault) => return Self::Configuration,
             Some(fault) if fault.kind() == FaultKind::Body => {
                 return match fault.protocol_error() {
                     Some(Error::Content(error)) if error.problem == ContentProblem::WrongSize => Self::Unreadable,
@@ -65,6 +66,9 @@ impl Exit {
         if hint::refuses_lhlo(fault) {
             return Self::NotLmtp;
         }
+        if is_set_up_wrongly(fault) {
+            return Self::Configuration;
+        }
         match fault.protocol_error() {
             Some(Error::Refused { reply, .. }) if reply.code().class() == ReplyClass::PermanentNegative => {
                 Self::Refused
@@ -75,6 +79,11 @@ impl Exit {
             },
         }
     }
+}
+
+/// Whether TLS or AUTH was found wanting before anybody was dialled.
+fn is_set_up_wrongly(fault: &Fault) -> bool {
+    matches!(fault.kind(), FaultKind::Tls | FaultKind::Auth) && fault.phase() == Phase::Connect
 }
 
 impl From<Exit> for ExitCode {
@@ -103,7 +112,8 @@ mod tests {
             (Error::BodyFailed.into(), Exit::Unreadable),
             (Fault::new(FaultKind::Body, Phase::Body, "no such file"), Exit::Unreadable),
             (Fault::new(FaultKind::Usage, Phase::Connect, "no message"), Exit::Usage),
-            (Fault::new(FaultKind::Tls, Phase::Connect, "no TLS"), Exit::Usage),
+            (Fault::new(FaultKind::Tls, Phase::Connect, "no such file"), Exit::Configuration),
+            (Fault::new(FaultKind::Auth, Phase::Connect, "no such file"), Exit::Configuration),
             (Fault::new(FaultKind::Tls, Phase::Tls, "no TLS"), Exit::TryLater),
             (Error::Closed { phase: Phase::Greeting }.into(), Exit::TryLater),
         ] {
@@ -131,6 +141,8 @@ mod tests {
             (Error::TimedOut { phase: Phase::Greeting }.into(), Exit::TryLater),
             (Error::Closed { phase: Phase::Greeting }.into(), Exit::TryLater),
             (Fault::new(FaultKind::Resolve, Phase::Connect, "no such host"), Exit::TryLater),
+            (Fault::new(FaultKind::Tls, Phase::Tls, "expired"), Exit::NotLmtp),
+            (Fault::new(FaultKind::Tls, Phase::Connect, "no such file"), Exit::Configuration),
         ] {
             assert_eq!(Exit::of_probe(&fault), exit, "{fault}");
         }

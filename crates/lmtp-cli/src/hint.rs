@@ -3,8 +3,9 @@
 use std::error::Error as _;
 use std::io::{self, ErrorKind};
 
-use lmtp_blocking::proto::value::Target;
+use lmtp_blocking::proto::value::{Security, Target};
 use lmtp_blocking::proto::{ContentProblem, Error};
+use lmtp_blocking::tls::{TlsError, TlsProblem};
 use lmtp_blocking::{Endpoint, Fault, FaultKind, Origin, Phase, RecipientReport, Reply};
 
 /// What may help, if it is one of the usual mistakes.
@@ -20,7 +21,15 @@ pub(crate) fn for_fault(endpoint: &Endpoint, fault: &Fault, greeting: Option<&Re
         Some(Error::TimedOut { phase: Phase::Greeting }) => {
             return Some("something took the connection and said nothing: is it LMTP, and without TLS?".into());
         }
+        Some(Error::NoMechanism) if matches!(endpoint.target(), Target::Tcp { security: Security::Plain, .. }) => {
+            return Some(
+                "a password is said over TLS only: use lmtps:// or lmtp+starttls://, or --auth-in-clear".into(),
+            );
+        }
         _ => {}
+    }
+    if let Some(error) = fault.source().and_then(|source| source.downcast_ref::<TlsError>()) {
+        return for_tls(error.problem()).map(Into::into);
     }
     if fault.phase() != Phase::Connect {
         return None;
@@ -55,6 +64,18 @@ fn for_content(problem: ContentProblem) -> Option<&'static str> {
         ContentProblem::EightBit | ContentProblem::EightBitHeader => {
             Some("--eight-bit send sends it all the same; most servers take it")
         }
+        _ => None,
+    }
+}
+
+fn for_tls(problem: TlsProblem) -> Option<&'static str> {
+    match problem {
+        TlsProblem::WrongName => Some("--server-name says which name the certificate must have, if that one is right"),
+        TlsProblem::UnknownIssuer => Some("--ca-file names the authority's certificate, where it is a private one"),
+        TlsProblem::NotTls => {
+            Some("no TLS is spoken there at once: lmtp+starttls:// begins it by STARTTLS, lmtp:// does without")
+        }
+        TlsProblem::CertificateWanted => Some("--client-cert and --client-key show one"),
         _ => None,
     }
 }

@@ -13,6 +13,7 @@ mod hint;
 mod json;
 mod message;
 mod probe;
+mod security;
 mod send;
 mod session;
 mod signals;

@@ -45,7 +45,7 @@ impl<'a> Message<'a> {
     /// # Errors
     ///
     /// There is none, or it cannot be opened.
-    pub(crate) fn of(args: &'a Send, session: &'a Session) -> Result<Self, Fault> {
+    pub(crate) fn of(args: &'a Send, session: &'a Session<'a>) -> Result<Self, Fault> {
         let converts = matches!(args.line_endings, LineEndingsChoice::Convert);
         let (source, name) = match (&args.body, &args.file) {
             (Some(body), _) => {
@@ -65,7 +65,7 @@ impl<'a> Message<'a> {
 
     /// The message as the client takes it. Its reader tells `progress` how far it
     /// has come.
-    pub(crate) fn into_body(self, session: &Session, progress: &Arc<Progress>) -> Composed<'a> {
+    pub(crate) fn into_body(self, session: &Session<'_>, progress: &Arc<Progress>) -> Composed<'a> {
         let note = self.converts.then_some(self.name);
         Composed::Already(match self.source {
             Source::Draft(draft) => return Composed::For(draft),
@@ -108,7 +108,7 @@ impl Composed<'_> {
     }
 }
 
-fn open(path: &Path, session: &Session) -> io::Result<Source<'static>> {
+fn open(path: &Path, session: &Session<'_>) -> io::Result<Source<'static>> {
     let metadata = fs::metadata(path)?;
     if metadata.is_file() {
         return Ok(Source::File(File::open(path)?));
@@ -122,7 +122,7 @@ fn open(path: &Path, session: &Session) -> io::Result<Source<'static>> {
     Piped::new(move || File::open(path), &session.handle).map(Source::Stream)
 }
 
-fn standard_input(session: &Session) -> io::Result<Source<'static>> {
+fn standard_input(session: &Session<'_>) -> io::Result<Source<'static>> {
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     if input.metadata()?.is_file() {
         return Ok(Source::File(input)); // as in `< message.eml`

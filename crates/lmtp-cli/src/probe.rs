@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lmtp_blocking::proto::Escaped;
 use lmtp_blocking::proto::value::Capabilities;
-use lmtp_blocking::{Fault, Timeouts};
+use lmtp_blocking::{Builder, Fault, Timeouts};
 
 use crate::args::Probe;
 use crate::console::{self, FAINT, GOOD, HEAD, styled};
@@ -15,7 +15,7 @@ use crate::{capability, json};
 
 /// Asks the server that the command line names.
 pub(crate) fn run(args: &Probe) -> Exit {
-    let session = Session::new(&args.dial, Timeouts::interactive());
+    let session = Session::new(&args.dial, Timeouts::interactive()).with_starttls(args.starttls_required);
     let mut warnings = Vec::new();
     let found = ask(&session, &mut warnings);
     if args.dial.json {
@@ -37,9 +37,9 @@ pub(crate) fn run(args: &Probe) -> Exit {
 
 /// What the server offers, or why the session did not open. A server that does
 /// not take leave is worth no more than a warning.
-fn ask(session: &Session, warnings: &mut Vec<String>) -> Result<Capabilities, Fault> {
+fn ask(session: &Session<'_>, warnings: &mut Vec<String>) -> Result<Capabilities, Fault> {
     let _status_line = Waiting::on(session, &Arc::new(Progress::default()));
-    let client = session.builder().connect().map_err(|fault| session.explain(fault))?;
+    let client = session.builder().and_then(Builder::connect).map_err(|fault| session.explain(fault))?;
     let capabilities = client.capabilities().cloned();
     if let Err(fault) = client.quit() {
         warnings.push(session.explain(fault).message().into());
@@ -48,7 +48,7 @@ fn ask(session: &Session, warnings: &mut Vec<String>) -> Result<Capabilities, Fa
     Ok(capabilities.expect("LHLO was answered"))
 }
 
-fn in_json(session: &Session, found: &Result<Capabilities, Fault>, warnings: Vec<String>) -> json::Probed {
+fn in_json(session: &Session<'_>, found: &Result<Capabilities, Fault>, warnings: Vec<String>) -> json::Probed {
     let capabilities = found.as_ref().ok();
     json::Probed {
         endpoint: session.endpoint.to_string(),
@@ -66,7 +66,7 @@ fn announced(capabilities: &Capabilities) -> Vec<String> {
     capabilities.extensions().map(|extension| extension.as_str().to_owned()).collect()
 }
 
-fn print(session: &Session, capabilities: &Capabilities) {
+fn print(session: &Session<'_>, capabilities: &Capabilities) {
     console::result(&format!("{} {}", styled(HEAD, &session.endpoint), styled(GOOD, "speaks LMTP")));
     if let Some(greeting) = session.greeting() {
         console::result(&format!("  greeting   {greeting}"));

@@ -53,19 +53,19 @@ fn patient() -> Timeouts {
     timeouts
 }
 
-fn deliver(args: &Send, session: &Session, envelope: &Envelope, message: Message<'_>) -> Report {
+fn deliver(args: &Send, session: &Session<'_>, envelope: &Envelope, message: Message<'_>) -> Report {
     let progress = Arc::new(Progress::default());
     let _status_line = Waiting::on(session, &progress);
     let mut message = message.into_body(session, &progress);
     if let Err(fault) = message.look_through(args.line_endings.into()) {
         return Report::unsent(envelope.clone(), fault);
     }
-    let builder = session
-        .builder()
-        .line_endings(args.line_endings.into())
-        .eight_bit(args.eight_bit.into())
-        .pipelining(if args.no_pipelining { Pipelining::Off } else { Pipelining::Auto });
-    let mut client = match builder.connect() {
+    let connected = session.builder().and_then(|builder| {
+        let pipelining = if args.no_pipelining { Pipelining::Off } else { Pipelining::Auto };
+        let (endings, eight_bit) = (args.line_endings.into(), args.eight_bit.into());
+        builder.line_endings(endings).eight_bit(eight_bit).pipelining(pipelining).connect()
+    });
+    let mut client = match connected {
         Ok(client) => client,
         Err(fault) => return Report::unsent(envelope.clone(), session.explain(fault)),
     };
@@ -88,7 +88,7 @@ fn deliver(args: &Send, session: &Session, envelope: &Envelope, message: Message
     report
 }
 
-fn print(session: &Session, report: &Report) {
+fn print(session: &Session<'_>, report: &Report) {
     // Where nothing was tried there is nothing to tell of anybody.
     if report.error().is_none_or(|fault| fault.kind() != FaultKind::Usage) {
         for recipient in report.recipients() {

@@ -2,29 +2,32 @@
 
 use std::sync::{Arc, OnceLock};
 
+use lmtp_blocking::proto::client::StartTls;
 use lmtp_blocking::proto::value::LhloName;
-use lmtp_blocking::{Builder, Client, Endpoint, Fault, FaultKind, Handle, Line, Reply, Timeouts};
+use lmtp_blocking::{Builder, Client, Config, Endpoint, Fault, FaultKind, Handle, Line, Reply, Timeouts};
 
-use crate::args::Dial;
+use crate::args::{Dial, Security};
 use crate::console::Console;
-use crate::{hint, signals};
+use crate::{hint, security, signals};
 
 /// A connection to be made, what is heard on it, and the way to stop it.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct Session<'a> {
     pub(crate) endpoint: Endpoint,
     pub(crate) handle: Handle,
     pub(crate) console: Arc<Console>,
     pub(crate) lhlo_name: LhloName,
     timeouts: Timeouts,
     transcript: bool,
+    security: &'a Security,
+    starttls: StartTls,
     /// The first reply: kept also when the session does not open.
     greeting: Arc<OnceLock<Reply>>,
 }
 
-impl Session {
+impl<'a> Session<'a> {
     /// A session to be opened; from here on a signal cancels it.
-    pub(crate) fn new(dial: &Dial, default: Timeouts) -> Self {
+    pub(crate) fn new(dial: &'a Dial, default: Timeouts) -> Self {
         let handle = Handle::new();
         signals::cancel(&handle);
         Self {
@@ -34,15 +37,35 @@ impl Session {
             lhlo_name: dial.lhlo_name.clone().unwrap_or_else(this_host),
             timeouts: dial.timeout.map_or(default, Timeouts::all),
             transcript: dial.transcript,
+            security: &dial.security,
+            starttls: StartTls::Off,
             greeting: Arc::default(),
         }
     }
 
-    /// A client set up as the command line says.
-    pub(crate) fn builder(&self) -> Builder {
+    /// The same session, which goes no further without STARTTLS.
+    #[must_use]
+    pub(crate) fn with_starttls(mut self, is_required: bool) -> Self {
+        if is_required {
+            self.starttls = StartTls::Required;
+        }
+        self
+    }
+
+    /// A client set up as the command line says, or what cannot be as it says.
+    pub(crate) fn builder(&self) -> Result<Builder, Fault> {
+        let mut config = Config::default();
+        config.starttls = self.starttls;
+        config.auth_in_clear = security::may_reveal(self.security, &self.endpoint);
+        let tls = security::tls(self.security, &self.endpoint, self.starttls)?;
+        let mechanisms = security::mechanisms(self.security)?;
         let (console, greeting, transcript) = (Arc::clone(&self.console), Arc::clone(&self.greeting), self.transcript);
-        Client::builder(self.endpoint.clone())
-            .expect("an endpoint is an endpoint")
+        let mut builder = Client::builder(self.endpoint.clone()).expect("an endpoint is an endpoint").config(config);
+        if let Some(tls) = tls {
+            builder = builder.tls(tls);
+        }
+        Ok(builder
+            .authenticate(mechanisms)
             .lhlo_name(self.lhlo_name.clone())
             .timeouts(self.timeouts)
             .handle(&self.handle)
@@ -53,7 +76,7 @@ impl Session {
                 if transcript {
                     console.say(&stamped(line, console.elapsed().as_secs_f64()));
                 }
-            })
+            }))
     }
 
     /// The server's greeting, if there was one.

@@ -39,7 +39,7 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     /// Watches the session, if somebody is there to see it.
-    pub(crate) fn on(session: &Session, progress: &Arc<Progress>) -> Self {
+    pub(crate) fn on(session: &Session<'_>, progress: &Arc<Progress>) -> Self {
         if !std::io::stderr().is_terminal() {
             return Self { thread: None };
         }

@@ -100,13 +100,6 @@ fn something_else() {
 }
 
 #[test]
-fn tls_is_not_to_be_had_yet() {
-    let run = probe("lmtps://127.0.0.1:2424", &["--json"]);
-    assert_eq!(run.code, Some(76));
-    assert_eq!(run.json()["error"]["kind"], "tls");
-}
-
-#[test]
 fn port_25_is_not_dialled() {
     lmtp_testkit::proves!("R2033-5-a");
     let run = probe("lmtp://127.0.0.1:25", &[]);

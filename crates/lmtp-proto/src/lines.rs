@@ -100,6 +100,18 @@ mod tests {
     }
 
     #[test]
+    fn a_plain_line_is_whole_and_has_nothing_odd_in_it() {
+        assert_eq!(plain_line(b"250 ok\r\n\0", 8), Some(6));
+        assert_eq!(plain_line(b"\r\n", 2), Some(0));
+        for (text, limit) in [("250 ok\r\n", 7), ("250 ok\r", 100), ("250 ok", 100)] {
+            assert_eq!(plain_line(text.as_bytes(), limit), None, "{text:?}");
+        }
+        for odd in ["2\x0050 ok\r\n", "250 o\rk\r\n", "250 ok\n\r\n"] {
+            assert_eq!(plain_line(odd.as_bytes(), 100), None, "{odd:?}");
+        }
+    }
+
+    #[test]
     fn the_limit_counts_the_line_end() {
         lmtp_testkit::proves!("R5321-4.5.3.1.5-b");
         assert_eq!(find(b"12345678\r\n", 10), Ok(Some(8)));

@@ -223,7 +223,7 @@ impl Honest {
                     continue;
                 }
                 _ if self.content => continue,
-                "LHLO" => replies += &format!("250-mx\r\n{offers}"),
+                "LHLO" => replies.extend(["250-mx\r\n", offers]),
                 "RCPT" if line.contains("<no") => replies += "550 5.1.1 Who\r\n",
                 "RCPT" => {
                     self.accepted += 1;

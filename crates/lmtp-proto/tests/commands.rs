@@ -254,7 +254,14 @@ fn expected_words(command: &Command) -> usize {
 
 #[test]
 fn good_lines() {
-    lmtp_testkit::proves!("R5321-4.1.2-h", "R2852-4-a", "R6710-3-a", "R8689-2-a", "R3461-4.2-a");
+    lmtp_testkit::proves!(
+        "R5321-4.1.2-h",
+        "R2852-4-a",
+        "R6710-3-a",
+        "R8689-2-a",
+        "R3461-4.2-a",
+        "XCLIENT-command-syntax-b"
+    );
     for (line, canonical) in [
         ("lhlo mx.example", "LHLO mx.example"),
         ("LHLO [IPv6:2001:db8::1]", "LHLO [IPv6:2001:db8::1]"),

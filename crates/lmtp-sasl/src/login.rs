@@ -154,6 +154,7 @@ mod tests {
     /// The example of section 2.3, with the prompts that clients wait for.
     #[test]
     fn the_example_of_the_draft() {
+        lmtp_testkit::proves!("RLOGIN-2.2-a");
         let mut server = LoginServer::new(One("tim", "tanstaaftanstaaf"));
         let mut client = LoginClient::new("tim", "tanstaaftanstaaf").unwrap();
         assert_eq!(client.step(None), Ok(Step::Listen));

@@ -24,6 +24,8 @@ struct Fake {
     write_fails: VecDeque<Option<ErrorKind>>,
     /// How much of a write is taken.
     takes: usize,
+    /// Whether a write that does not wait finds no room.
+    is_full: bool,
     writes: Vec<Vec<u8>>,
     rooms: Vec<usize>,
     /// The bound of reads, and of writes.
@@ -58,6 +60,13 @@ impl Stream for Fake {
                 Ok(octets.len())
             }
         }
+    }
+
+    fn send_at_once(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        if self.is_full {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        self.send(slices)
     }
 
     fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -272,4 +281,21 @@ fn a_flood_is_read_in_small_pieces() {
     let error = run(&mut connection).unwrap_err();
     assert!(matches!(error, Error::Limit { .. }), "{error:?}");
     assert!(connection.stream.rooms.iter().all(|&room| (1..=8192).contains(&room)), "{:?}", connection.stream.rooms);
+}
+
+/// Rule 3: where no time is left a write is tried once, without waiting; where there is
+/// no room either, the time is over.
+#[test]
+fn a_write_without_time_is_tried_at_once() {
+    for is_full in [false, true] {
+        let mut connection = connection(whole_session());
+        let mut config = Config::default();
+        config.timeouts.mail = Duration::ZERO;
+        connection.machine = Client::new(config);
+        let to = ["bob@example.org".parse().unwrap()];
+        connection.machine.deliver(Envelope::new(ReversePath::Null, to).unwrap(), Content::UNKNOWN).unwrap();
+        connection.stream.is_full = is_full;
+        assert_eq!(run(&mut connection), Err(Error::TimedOut { phase: Phase::Mail }));
+        assert_eq!(connection.stream.writes.len(), if is_full { 1 } else { 2 }, "LHLO, and MAIL's group");
+    }
 }

@@ -157,6 +157,7 @@ fn timeouts_are_those_of_the_config() {
     let server = Running::with(config, |server| server, store);
     let talk = server.talk();
     let started = Instant::now();
-    assert!(talk.rest().starts_with("421 4.4.2"));
+    let heard = talk.rest();
+    assert!(heard.starts_with("421 4.4.2"), "{heard:?}");
     assert!((Duration::from_millis(1200)..Duration::from_millis(2500)).contains(&started.elapsed()));
 }

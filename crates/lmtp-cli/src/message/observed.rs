@@ -27,7 +27,7 @@ pub(super) struct Observed<R> {
 
 impl<R> Observed<R> {
     /// Observes a reader; with a name, its line ends too.
-    pub(super) fn new(reader: R, note: Option<String>, session: &Session, progress: &Arc<Progress>) -> Self {
+    pub(super) fn new(reader: R, note: Option<String>, session: &Session<'_>, progress: &Arc<Progress>) -> Self {
         Self {
             reader,
             handle: session.handle.clone(),

@@ -79,18 +79,18 @@ impl Client {
             // What it is must not depend on how it was cut: it may be a 421.
             self.glance = Glance::Half;
             return false;
-        } else if self.glance != Glance::Taken {
+        }
+        if self.glance != Glance::Taken {
             self.glance = Glance::Asked;
             return false;
-        } else {
-            self.glance = Glance::Due;
-            if ends {
-                self.end_content();
-            } else if let Some(verb) = step {
-                self.take_step(Input::Say(verb));
-            } else if self.begin_next() {
-                self.take_step(Input::Begin);
-            }
+        }
+        self.glance = Glance::Due;
+        if ends {
+            self.end_content();
+        } else if let Some(verb) = step {
+            self.take_step(Input::Say(verb));
+        } else if self.begin_next() {
+            self.take_step(Input::Begin);
         }
         true
     }

@@ -383,3 +383,31 @@ pub(crate) fn trace_id(input: &[u8]) -> IResult<&[u8], &[u8]> {
     take_while_m_n(1, 255, |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.'))
         .parse(input)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Octets that are no UTF-8 are what is wrong with a line, whatever else is.
+    #[test]
+    fn a_line_that_is_no_text_is_a_syntax_error() {
+        for line in [&b"MAIL FROM:<a@b> SIZE=x Y=\xff"[..], b"MAIL FROM:<a\xff@b>", b"MAIL FROM:<> SIZE=1 SIZE=1 \xff"]
+        {
+            assert_eq!(parse_command(line), Err(CommandError::Syntax(Verb::Mail)), "{}", line.escape_ascii());
+        }
+        for line in [&b"RCPT TO:<a> \xff"[..], b"RCPT TO:<a@b> NOTIFY=x Y=\xff"] {
+            assert_eq!(parse_command(line), Err(CommandError::Syntax(Verb::Rcpt)), "{}", line.escape_ascii());
+        }
+        let keyword = "SIZE".parse().unwrap();
+        assert_eq!(parse_command(b"MAIL FROM:<a@b> SIZE=x"), Err(CommandError::BadParameter(keyword)));
+    }
+
+    /// The bit that tells the cases of a letter apart tells other octets apart, too.
+    #[test]
+    fn a_verb_is_compared_exactly() {
+        assert_eq!(parse_command(b"rSeT"), Ok(Command::Rset));
+        for line in [&b"RSE\x14"[..], b"RSE4", b"RSETX", b"RSE"] {
+            assert_eq!(parse_command(line), Err(CommandError::UnknownVerb), "{}", line.escape_ascii());
+        }
+    }
+}

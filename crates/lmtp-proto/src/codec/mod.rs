@@ -97,3 +97,27 @@ pub(crate) fn number(least: usize, most: usize) -> impl Fn(&[u8]) -> IResult<&[u
         if (least..=most).contains(&digits) { Ok((rest, number)) } else { refused(input) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Octets that differ from a digit or a hyphen by the bit that tells the cases of letters apart.
+    #[test]
+    fn a_word_is_compared_exactly() {
+        for (word, same) in [("7BIT", true), ("7bIt", true), ("\x17BIT", false), ("7BI", false), ("7BITS", false)] {
+            assert_eq!(is_word(word.as_bytes(), b"7BIT"), same, "{word:?}");
+        }
+        assert!(is_word(b"mt-priority", b"MT-PRIORITY") && !is_word(b"MT\rPRIORITY", b"MT-PRIORITY"));
+    }
+
+    #[test]
+    fn numbers_go_to_the_last_of_64_bits() {
+        let read = |text: &'static str| whole(number(1, 25), text.as_bytes());
+        assert_eq!(read("0018446744073709551615"), Some(Some(u64::MAX)));
+        assert_eq!(read("18446744073709551616"), Some(None));
+        assert_eq!((read(""), read("1x")), (None, None));
+        assert_eq!(whole(number(2, 3), b"1"), None);
+        assert_eq!(whole(number(2, 3), b"1234"), None);
+    }
+}

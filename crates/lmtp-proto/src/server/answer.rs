@@ -39,7 +39,7 @@ impl Server {
 
     /// Answers a question: 2yz is yes, 4yz and 5yz are no, and 421 ends the
     /// session. A 3yz is taken for 451, but for the 354 that is a yes to
-    /// [`Ask::Data`](super::Ask::Data), however the content comes.
+    /// [`Ask::Data`], however the content comes.
     ///
     /// The yes to a connection is the greeting, 220 whatever its code, and should
     /// begin with the server's name. The yes to LHLO is said in the machine's own

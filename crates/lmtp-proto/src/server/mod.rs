@@ -246,7 +246,7 @@ impl Server {
         self.session.secured
     }
 
-    /// How the message under way comes in: what
+    /// How the message under way comes in, until its last verdict: what
     /// [`Received`](crate::trace::Received) says `with`.
     pub fn protocol(&self) -> Protocol {
         Protocol {

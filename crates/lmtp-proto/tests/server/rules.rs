@@ -302,6 +302,21 @@ fn nothing_lingers() {
     }
 }
 
+/// A verdict that is known leaves at once, before the next recipient takes its time.
+#[test]
+fn a_verdict_waits_for_nobody_behind_it() {
+    lmtp_testkit::proves!("R2033-5-h");
+    let mut driven = Driven::greeted(|_| {});
+    _ = driven.hear(b"MAIL FROM:<>\r\nRCPT TO:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\n.\r\n").unwrap();
+    driven.said();
+    for place in 0..2 {
+        let text = format!("2.0.0 for {place}");
+        driven.server.verdict(TransactionId(0), RecipientId(place), Reply::new(250, None, &text).unwrap()).unwrap();
+        _ = driven.run().unwrap();
+        assert_eq!(driven.said(), format!("250 {text}\r\n"));
+    }
+}
+
 /// Each line of a reply has the code of the first, those that were too long and
 /// were broken among them.
 #[test]

@@ -48,6 +48,7 @@ fn said(step: Result<Step, AuthError>) -> String {
 /// R7677-3-b, R4954-4-q.
 #[test]
 fn the_vectors_of_rfc_7677() {
+    lmtp_testkit::proves!("R7677-3-b");
     let (mut client, mut server) = (client(), server());
     assert_eq!(said(client.step(None)), CLIENT_FIRST);
     assert_eq!(said(server.step(None)), "");

@@ -1,0 +1,30 @@
+//! `lmtp-async-std`.
+
+use std::os::unix::net::UnixStream;
+
+use lmtp_async_std as front;
+use smol::io::Cursor;
+
+// Any executor will do: the sockets wake it from async-std's own threads. So nothing but
+// the front end depends on async-std.
+fn run<T>(future: impl Future<Output = T>) -> T {
+    smol::block_on(future)
+}
+
+/// A socket that was opened elsewhere.
+fn adopted(stream: UnixStream) -> smol::Async<UnixStream> {
+    smol::Async::new(stream).unwrap()
+}
+
+#[path = "cut.rs"]
+mod cut;
+#[path = "deadlines.rs"]
+mod deadlines;
+#[path = "dropped.rs"]
+mod dropped;
+#[path = "every_item.rs"]
+mod every_item;
+#[path = "large.rs"]
+mod large;
+#[path = "served.rs"]
+pub mod served;
