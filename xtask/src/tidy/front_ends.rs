@@ -54,7 +54,8 @@ pub(super) fn short_loops(tree: &Tree) -> Result<Complaints> {
             (None, _) if asked > 0 => complaints.push(format!("{file}: drives a machine beside the loops")),
             (Some(function), Some(lines)) => {
                 if lines.len() >= LOOP_LINES {
-                    complaints.push(format!("{file}: `{function}` has {} lines, under {LOOP_LINES} allowed", lines.len()));
+                    complaints
+                        .push(format!("{file}: `{function}` has {} lines, under {LOOP_LINES} allowed", lines.len()));
                 }
                 if asked != 1 || !lines.iter().any(|line| line.contains(ASKS)) {
                     complaints.push(format!("{file}: it is not `{function}` alone that drives a machine"));
@@ -105,7 +106,10 @@ pub(super) fn little_beyond_tokio(_: &Tree) -> Result<Complaints> {
     let beyond = beyond(&process::capture(&mut list)?, "tokio").context("lmtp-tokio does not depend on tokio")?;
     let names = beyond.iter().copied().collect::<Vec<_>>().join(", ");
     let is_over = beyond.len() >= BEYOND_TOKIO;
-    Ok(is_over.then(|| format!("lmtp-tokio: {} crates beyond tokio's own: {names}", beyond.len())).into_iter().collect())
+    Ok(is_over
+        .then(|| format!("lmtp-tokio: {} crates beyond tokio's own: {names}", beyond.len()))
+        .into_iter()
+        .collect())
 }
 
 /// Nobody gets TLS without asking for it.
@@ -184,7 +188,9 @@ fn wants_async_std(manifest: &Table) -> Vec<&'static str> {
     let places: Vec<&Table> = targets.filter_map(|target| target.as_table()).chain([manifest]).collect();
     let has = |table: &str, name: &str| {
         let dependencies = places.iter().filter_map(|place| place.get(table)?.as_table());
-        dependencies.flatten().any(|(key, value)| key == name || value.get("package").and_then(|p| p.as_str()) == Some(name))
+        dependencies
+            .flatten()
+            .any(|(key, value)| key == name || value.get("package").and_then(|p| p.as_str()) == Some(name))
     };
     let mut wants = Vec::new();
     for table in ["dependencies", "build-dependencies", "dev-dependencies"] {
@@ -201,7 +207,10 @@ mod tests {
 
     fn looping(name: &str, lines: usize) -> String {
         let asks = "        machine.poll_output(now);\n";
-        format!("//! X.\nimpl X {{\n    fn {name}(&mut self) {{\n{asks}{}    }}\n}}\n", "        x();\n".repeat(lines - 3))
+        format!(
+            "//! X.\nimpl X {{\n    fn {name}(&mut self) {{\n{asks}{}    }}\n}}\n",
+            "        x();\n".repeat(lines - 3)
+        )
     }
 
     /// The complaints where these files are in place of good ones, or beside them.

@@ -61,7 +61,8 @@ fn complaints(surfaces: &BTreeMap<&str, Items>, text: &str) -> Complaints {
     let mut complaints = Vec::new();
     for item in all {
         let path = item.trim_end_matches('(');
-        let owners: Vec<&str> = surfaces.iter().filter(|(_, items)| items.contains(item)).map(|(name, _)| *name).collect();
+        let owners: Vec<&str> =
+            surfaces.iter().filter(|(_, items)| items.contains(item)).map(|(name, _)| *name).collect();
         let exception = EXCEPTIONS.iter().find(|(name, ..)| *name == path);
         if owners.len() < surfaces.len() && exception.is_none_or(|(_, may, _)| *may != owners) {
             complaints.push(format!("{path}: only in {}", owners.join(", ")));
@@ -72,7 +73,9 @@ fn complaints(surfaces: &BTreeMap<&str, Items>, text: &str) -> Complaints {
         }
     }
     let stale = EXCEPTIONS.iter().filter(|(name, may, _)| {
-        may.iter().any(|one| !surfaces.get(one).is_some_and(|items| items.contains(*name) || items.contains(&format!("{name}("))))
+        may.iter().any(|one| {
+            !surfaces.get(one).is_some_and(|items| items.contains(*name) || items.contains(&format!("{name}(")))
+        })
     });
     complaints.extend(stale.map(|(name, ..)| format!("{name}: is an exception that is no longer there")));
     complaints
@@ -169,8 +172,8 @@ mod tests {
 
     #[test]
     fn items_are_read() {
-        let expected =
-            ["Client", "Client::deliver(", "Client::field", "Reply", "Server", "Server::serve(", "send("].map(str::to_owned);
+        let expected = ["Client", "Client::deliver(", "Client::field", "Reply", "Server", "Server::serve(", "send("]
+            .map(str::to_owned);
         assert_eq!(items(&sample(), &shared()).unwrap(), Items::from(expected));
         assert!(items(&json!({ "root": 0, "index": {} }), &shared()).is_err());
         let mut glob = sample();
@@ -195,7 +198,10 @@ mod tests {
     fn names_that_differ_and_names_that_nobody_uses_are_told() {
         let text = "let client: Client = x;\nclient.deliver(y);\n";
         assert_eq!(told(None, text), Complaints::new());
-        assert_eq!(told(Some("Client::cancel("), &format!("{text}c.cancel();\n")), ["Client::cancel: only in lmtp-tokio"]);
+        assert_eq!(
+            told(Some("Client::cancel("), &format!("{text}c.cancel();\n")),
+            ["Client::cancel: only in lmtp-tokio"]
+        );
         let unused = format!("Client::deliver: is public, and {NAMES_ALL} does not name it");
         assert_eq!(told(None, "let client: Client = x;\n// client.deliver(y);\nlet deliver = 1;\n"), [unused]);
         // An exception is one for those that it names.

@@ -72,8 +72,13 @@ fn dropped_everywhere(faults: Faults) {
         // The next one goes whole, or the client is closed.
         let next = polled(client.deliver(&envelope(), "Second\r\n"), ENOUGH).expect("no end").unwrap();
         let line = line.lock().unwrap();
-        let seconds: Vec<&[u8]> =
-            line.served.stored.iter().map(|message| &*message.content).filter(|content| *content != b"First\r\n").collect();
+        let seconds: Vec<&[u8]> = line
+            .served
+            .stored
+            .iter()
+            .map(|message| &*message.content)
+            .filter(|content| *content != b"First\r\n")
+            .collect();
         match next.error() {
             None => assert_eq!(seconds, [b"Second\r\n"], "{place}"),
             Some(_) => {
