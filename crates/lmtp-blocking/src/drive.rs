@@ -13,6 +13,8 @@ use crate::socket::Stream;
 /// No read or write waits longer at a time. So the time-out of the socket is set
 /// once, and not before each of them: deadlines are mostly farther off.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
+/// The shortest wait that a socket can be told.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// A machine on a stream.
 #[derive(Debug)]
@@ -172,7 +174,7 @@ impl<M: Machine, S: Stream> Connection<M, S> {
         match left {
             Duration::ZERO => Err(ErrorKind::TimedOut.into()),
             // Less than a microsecond would be rounded to zero, which means for ever.
-            left => Ok(left.clamp(Duration::from_millis(1), TICK)),
+            left => Ok(left.clamp(SHORTEST, TICK)),
         }
     }
 

@@ -103,7 +103,8 @@ pub(super) fn name_no_command(tree: &Tree) -> Result<Complaints> {
 pub(super) fn little_beyond_tokio(_: &Tree) -> Result<Complaints> {
     let mut list = cargo();
     list.args(["tree", "-p", "lmtp-tokio", "-e", "normal,build", "--locked", "--no-dedupe", "--prefix", "depth"]);
-    let beyond = beyond(&process::capture(&mut list)?, "tokio").context("lmtp-tokio does not depend on tokio")?;
+    let list = process::capture(&mut list)?;
+    let beyond = beyond(&list, "tokio").context("lmtp-tokio does not depend on tokio")?;
     let names = beyond.iter().copied().collect::<Vec<_>>().join(", ");
     let is_over = beyond.len() >= BEYOND_TOKIO;
     Ok(is_over

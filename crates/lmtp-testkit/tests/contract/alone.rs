@@ -8,7 +8,7 @@ const ALONE: &str = "LMTP_CONTRACT_ALONE";
 
 /// Runs a test again in a process of its own, so that memory is its own; there, and only
 /// there, this is true.
-pub fn is_alone(module: &str, test: &str) -> bool {
+pub(crate) fn is_alone(module: &str, test: &str) -> bool {
     if std::env::var_os(ALONE).is_some() {
         return true;
     }
@@ -24,7 +24,7 @@ pub fn is_alone(module: &str, test: &str) -> bool {
 }
 
 /// How many octets or polls lie between two places that are tried.
-pub fn step() -> usize {
+pub(crate) fn step() -> usize {
     match Effort::current() {
         Effort::Quick => 23,
         Effort::Ci => 7,
@@ -33,7 +33,7 @@ pub fn step() -> usize {
 }
 
 /// A size by effort.
-pub fn size(quick: u32, ci: u32, long: u32) -> u32 {
+pub(crate) fn size(quick: u32, ci: u32, long: u32) -> u32 {
     match Effort::current() {
         Effort::Quick => quick,
         Effort::Ci => ci,
@@ -42,7 +42,7 @@ pub fn size(quick: u32, ci: u32, long: u32) -> u32 {
 }
 
 /// So many octets of memory, by its name in `/proc`.
-pub fn memory(field: &str) -> u64 {
+pub(crate) fn memory(field: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with(field)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024

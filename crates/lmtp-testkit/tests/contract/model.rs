@@ -6,31 +6,31 @@ use std::sync::{Arc, Mutex};
 use lmtp_proto::{Envelope, ForwardPath, RecipientId, Reply};
 
 /// Whom every test writes to. What becomes of them goes by their names.
-pub const TO: [&str; 5] = ["ann@x", "nobody@x", "full@x", "later@x", "zoe@x"];
+pub(crate) const TO: [&str; 5] = ["ann@x", "nobody@x", "full@x", "later@x", "zoe@x"];
 
 /// A message that was kept for somebody.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
-    pub to: String,
-    pub content: String,
+pub(crate) struct Stored {
+    pub(crate) to: String,
+    pub(crate) content: String,
 }
 
 /// What is kept, for all connections of a server.
 #[derive(Debug, Clone, Default)]
-pub struct Mailboxes(Arc<Mutex<Vec<Stored>>>);
+pub(crate) struct Mailboxes(Arc<Mutex<Vec<Stored>>>);
 
 impl Mailboxes {
-    pub fn stored(&self) -> Vec<Stored> {
+    pub(crate) fn stored(&self) -> Vec<Stored> {
         self.0.lock().unwrap().clone()
     }
 
     /// Who has that message.
-    pub fn who_has(&self, content: &str) -> Vec<String> {
+    pub(crate) fn who_has(&self, content: &str) -> Vec<String> {
         self.stored().into_iter().filter(|one| one.content == content).map(|one| one.to).collect()
     }
 
     /// Keeps a message; a verdict for each recipient, the last one first.
-    pub fn deliver(&self, envelope: &Envelope, content: &[u8]) -> Vec<(RecipientId, Reply)> {
+    pub(crate) fn deliver(&self, envelope: &Envelope, content: &[u8]) -> Vec<(RecipientId, Reply)> {
         let content = String::from_utf8(content.to_vec()).unwrap();
         let mut verdicts = Vec::new();
         for (id, (path, _)) in (0..).zip(envelope.recipients()) {
@@ -51,17 +51,17 @@ impl Mailboxes {
 }
 
 /// The answer to RCPT.
-pub fn rcpt(to: &ForwardPath) -> Result<(), Reply> {
+pub(crate) fn rcpt(to: &ForwardPath) -> Result<(), Reply> {
     if to.to_string().starts_with("nobody") { Err(Reply::no_such_user()) } else { Ok(()) }
 }
 
 /// What must come out for [`TO`].
-pub fn expected() -> Vec<String> {
+pub(crate) fn expected() -> Vec<String> {
     let mut lines = String::new();
     for to in TO {
         let outcome = match to {
             "nobody@x" => "permanent rcpt 550 5.1.1",
-            "full@x" => "permanent final 552 5.2.2",
+            "full@x" => "temporary final 452 4.2.2",
             "later@x" => "temporary final 451 4.3.0",
             _ => "delivered final 250 2.0.0",
         };
@@ -71,6 +71,6 @@ pub fn expected() -> Vec<String> {
 }
 
 /// The envelope of every test.
-pub fn envelope() -> Envelope {
+pub(crate) fn envelope() -> Envelope {
     Envelope::new("sender@x".parse().unwrap(), TO.map(|to| to.parse().unwrap())).unwrap()
 }

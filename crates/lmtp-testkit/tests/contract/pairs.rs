@@ -6,16 +6,16 @@ use std::os::unix::net::UnixListener;
 use crate::model::{Mailboxes, expected};
 
 /// A socket that listens.
-pub enum Socket {
+pub(crate) enum Socket {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
 /// A server that runs, and ends with this.
-pub struct Running(Option<Box<dyn FnOnce()>>);
+pub(crate) struct Running(Option<Box<dyn FnOnce()>>);
 
 impl Running {
-    pub fn new(end: impl FnOnce() + 'static) -> Self {
+    pub(crate) fn new(end: impl FnOnce() + 'static) -> Self {
         Self(Some(Box::new(end)))
     }
 }
@@ -31,11 +31,11 @@ impl Drop for Running {
 
 /// A front end, as the others see it.
 #[derive(Clone, Copy)]
-pub struct Front {
+pub(crate) struct Front {
     /// Serves the model's application.
-    pub serve: fn(Socket, Mailboxes) -> Running,
+    pub(crate) serve: fn(Socket, Mailboxes) -> Running,
     /// Sends three messages to the model's recipients; what was said of each.
-    pub deliver: fn(String) -> Vec<Vec<String>>,
+    pub(crate) deliver: fn(String) -> Vec<Vec<String>>,
 }
 
 const FRONTS: [(&str, Front); 4] = [

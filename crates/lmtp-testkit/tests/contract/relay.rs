@@ -10,14 +10,14 @@ use std::time::Duration;
 
 /// Who is heard no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
+pub(crate) enum Whose {
     Client,
     Server,
 }
 
 /// How the line ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
+pub(crate) enum How {
     /// Both ways are closed.
     Close,
     /// The way of what is cut is closed, and the other goes on.
@@ -28,16 +28,16 @@ pub enum How {
 
 /// Where the line ends.
 #[derive(Debug, Clone, Copy)]
-pub struct Cut {
-    pub whose: Whose,
+pub(crate) struct Cut {
+    pub(crate) whose: Whose,
     /// Behind so many octets of theirs.
-    pub behind: usize,
-    pub how: How,
+    pub(crate) behind: usize,
+    pub(crate) how: How,
 }
 
 /// A relay for one connection, in a thread of its own, which gives what the client has
 /// been sent.
-pub fn relay(server: &Path, cut: Cut) -> (SocketAddr, JoinHandle<Vec<u8>>) {
+pub(crate) fn relay(server: &Path, cut: Cut) -> (SocketAddr, JoinHandle<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = UnixStream::connect(server).unwrap();

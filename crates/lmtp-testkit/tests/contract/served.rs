@@ -11,7 +11,7 @@ use crate::model::{self, Mailboxes, envelope};
 use crate::pairs::{Front, Running, Socket};
 
 /// The application, one for all connections.
-pub struct Keeping(pub Mailboxes);
+pub(crate) struct Keeping(pub(crate) Mailboxes);
 
 impl Handler for Keeping {
     type Session = Open;
@@ -24,7 +24,7 @@ impl Handler for Keeping {
 }
 
 /// One connection of it.
-pub struct Open(Mailboxes);
+pub(crate) struct Open(Mailboxes);
 
 impl Session for Open {
     waiting! {
@@ -46,12 +46,12 @@ impl Session for Open {
 }
 
 /// A server in a thread of its own, to be ended.
-pub fn serve(socket: Socket, mailboxes: Mailboxes) -> Running {
+pub(crate) fn serve(socket: Socket, mailboxes: Mailboxes) -> Running {
     begin(Server::new(Keeping(mailboxes)), socket)
 }
 
 /// The same, whatever it is.
-pub fn begin<H: Handler>(server: Server<H>, socket: Socket) -> Running {
+pub(crate) fn begin<H: Handler>(server: Server<H>, socket: Socket) -> Running {
     let shutdown = server.handle();
     let thread = thread::spawn(move || -> io::Result<()> {
         match socket {
@@ -81,4 +81,4 @@ fn deliver(endpoint: String) -> Vec<Vec<String>> {
 }
 
 /// This front end, for tests that mix them.
-pub const FRONT: Front = Front { serve, deliver };
+pub(crate) const FRONT: Front = Front { serve, deliver };

@@ -25,4 +25,4 @@ mod every_item;
 #[path = "large.rs"]
 mod large;
 #[path = "served.rs"]
-pub mod served;
+pub(crate) mod served;

@@ -11,16 +11,16 @@ use lmtp_testkit::served::Served;
 
 /// What is wrong with a connection.
 #[derive(Debug, Clone, Copy)]
-pub struct Faults {
+pub(crate) struct Faults {
     /// So many octets go at a time, either way.
-    pub piece: usize,
+    pub(crate) piece: usize,
     /// What happens to what the server says, behind so many octets.
-    pub end: Option<(usize, End)>,
+    pub(crate) end: Option<(usize, End)>,
 }
 
 /// How a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     /// The server's half is closed; what is written is still heard.
     Half,
     /// Reads and writes fail.
@@ -30,23 +30,23 @@ pub enum End {
 }
 
 /// The connection, as both sides see it.
-pub struct Line {
-    pub served: Served,
+pub(crate) struct Line {
+    pub(crate) served: Served,
     faults: Faults,
     /// How much of what the server said has been read.
-    pub read: usize,
+    pub(crate) read: usize,
 }
 
 /// A connection to a server in memory, whose every other read and write has to be
 /// waited for.
-pub struct Faulty {
+pub(crate) struct Faulty {
     line: Arc<Mutex<Line>>,
     reads_at_once: bool,
     writes_at_once: bool,
 }
 
 impl Faulty {
-    pub fn new(faults: Faults) -> (Self, Arc<Mutex<Line>>) {
+    pub(crate) fn new(faults: Faults) -> (Self, Arc<Mutex<Line>>) {
         let mut served = Served::new(Config::default());
         served.run();
         let line = Arc::new(Mutex::new(Line { served, faults, read: 0 }));
@@ -64,11 +64,15 @@ impl Faulty {
         }
         let mut line = self.line();
         let (from, most) = (line.read, room.len().min(line.faults.piece));
-        let there = line.served.sent.len().min(line.faults.end.map_or(usize::MAX, |(place, _)| place));
+        let most_said = match line.faults.end {
+            Some((place, End::Half | End::Reset)) => place,
+            _ => usize::MAX,
+        };
+        let there = line.served.sent.len().min(most_said);
         let count = most.min(there - from);
         match line.ended() {
             Some(End::Reset) => return Poll::Ready(Err(ErrorKind::ConnectionReset.into())),
-            Some(End::Half) if count == 0 => return Poll::Ready(Ok(0)),
+            Some(End::Half | End::WriteFails) if count == 0 => return Poll::Ready(Ok(0)),
             _ if count == 0 && line.served.is_over => return Poll::Ready(Ok(0)),
             // The server waits for us.
             _ if count == 0 => return Poll::Pending,
@@ -106,7 +110,7 @@ impl Line {
     }
 
     /// What the client has read.
-    pub fn heard(&self) -> &str {
+    pub(crate) fn heard(&self) -> &str {
         std::str::from_utf8(&self.served.sent[..self.read]).unwrap()
     }
 }
@@ -159,19 +163,19 @@ impl smol::io::AsyncWrite for Faulty {
 const LINE: &[u8] = b"The quick brown fox jumps over the lazy dog, and does it over and over.\r\n";
 
 /// Mail of so many lines, never in memory as a whole.
-pub struct Mail {
+pub(crate) struct Mail {
     octets: u64,
     left: u64,
 }
 
 impl Mail {
     /// At least so many octets, in whole lines.
-    pub fn new(octets: u64) -> Self {
+    pub(crate) fn new(octets: u64) -> Self {
         let octets = octets.next_multiple_of(LINE.len() as u64);
         Self { octets, left: octets }
     }
 
-    pub fn octets(&self) -> u64 {
+    pub(crate) fn octets(&self) -> u64 {
         self.octets
     }
 }
