@@ -83,7 +83,7 @@ impl Instance {
             chown(instance.path(part), Some(UID), Some(UID))?;
         }
         let configuration = CONFIGURATION
-            .replace("@DIR@", &instance.path("").to_string_lossy())
+            .replace("@DIR@", &instance.directory.path().to_string_lossy())
             .replace("@EXIM@", &instance.program().to_string_lossy())
             .replace("@UNIX@", &desk.socket().to_string_lossy())
             .replace("@PORT@", &desk.port().to_string());

@@ -94,7 +94,7 @@ impl Instance {
         Owner::find("postfix", "postfix")?.own(&instance.path("data"))?;
         for (name, template) in [("main.cf", CONFIGURATION), ("master.cf", SERVICES)] {
             let filled = template
-                .replace("@DIR@", &instance.path("").to_string_lossy().trim_end_matches('/'))
+                .replace("@DIR@", &instance.directory.path().to_string_lossy())
                 .replace("@UNIX@", &desk.socket().to_string_lossy())
                 .replace("@PORT@", &desk.port().to_string());
             fs::write(instance.path("etc").join(name), filled)?;
