@@ -1,17 +1,26 @@
 //! Real foreign peers: `cargo xtask interop`.
 //!
 //! To add a peer, write a file with a [`Peer`] in it and name it in [`PEERS`]. A peer that is an LMTP
-//! server fills in a [`server::Server`] and gets all of its checks; what a peer that is a client
-//! needs is its own.
+//! server fills in a [`server::Server`] and gets all of its checks; one that is a client is a
+//! [`client::Client`] and gets those, against our own [`desk::Desk`].
 
 mod apt;
 mod checks;
+mod client;
+mod cyrus;
 mod daemon;
+mod desk;
 mod dovecot;
+mod exim;
 mod library;
 mod messages;
+mod owner;
+mod postfix;
 mod program;
+mod python;
 mod server;
+mod swaks;
+mod trace;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -38,7 +47,8 @@ pub(crate) enum Availability {
 }
 
 /// Every peer there is.
-pub(crate) const PEERS: [&dyn Peer; 1] = [&dovecot::Dovecot];
+pub(crate) const PEERS: [&dyn Peer; 6] =
+    [&dovecot::Dovecot, &cyrus::Cyrus, &postfix::Postfix, &exim::Exim, &swaks::Swaks, &python::Python];
 
 /// Runs one peer, or all.
 pub(crate) fn run(name: Option<&str>, strict: bool) -> Result<()> {

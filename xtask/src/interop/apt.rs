@@ -8,35 +8,59 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use super::Availability;
-use crate::process;
+use crate::{process, project};
 
 /// `invoke-rc.d` asks this program before it starts a service.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Installs the packages, or says why that is not possible.
 pub(crate) fn install(packages: &[&str]) -> Result<Availability> {
-    let names = packages.join(" ");
-    if !Path::new("/etc/debian_version").exists() {
-        return Ok(Availability::Missing(format!("{names}: not installed, and this is not Debian")));
-    }
-    if !is_root()? {
-        return Ok(Availability::Missing(format!("{names}: not installed, and we are not root")));
+    if let Some(missing) = impossible(&packages.join(" "))? {
+        return Ok(missing);
     }
     let _policy = NothingStarts::make()?;
-    let get = |args: &[&str]| {
-        let mut apt = process::command("apt-get");
-        apt.env("DEBIAN_FRONTEND", "noninteractive");
-        // Another apt may be at work, on a machine that has just come up for example.
-        apt.args(["-q", "-o", "DPkg::Lock::Timeout=120"]).args(args);
-        process::run(&mut apt)
+    let install = || get(&[&["install", "-y", "--no-install-recommends"], packages].concat(), &project::root());
+    Ok(outcome(update().and_then(|()| install())))
+}
+
+/// Puts the package's file into a directory, and installs nothing; or says why that is not possible.
+pub(crate) fn download(package: &str, into: &Path) -> Result<Availability> {
+    if let Some(missing) = impossible(package)? {
+        return Ok(missing);
+    }
+    fs::create_dir_all(into)?;
+    Ok(outcome(update().and_then(|()| get(&["download", package], into))))
+}
+
+fn impossible(names: &str) -> Result<Option<Availability>> {
+    let why = if !Path::new("/etc/debian_version").exists() {
+        "this is not Debian"
+    } else if !is_root()? {
+        "we are not root"
+    } else {
+        return Ok(None);
     };
-    let installed =
-        get(&["update"]).and_then(|()| get(&[&["install", "-y", "--no-install-recommends"], packages].concat()));
-    // A mirror out of reach is no defect of ours: without --strict the peer is skipped.
-    Ok(match installed {
+    Ok(Some(Availability::Missing(format!("{names}: not installed, and {why}"))))
+}
+
+fn update() -> Result<()> {
+    get(&["update"], &project::root())
+}
+
+fn get(args: &[&str], directory: &Path) -> Result<()> {
+    let mut apt = process::command("apt-get");
+    apt.current_dir(directory).env("DEBIAN_FRONTEND", "noninteractive");
+    // Another apt may be at work, on a machine that has just come up for example.
+    apt.args(["-q", "-o", "DPkg::Lock::Timeout=120"]).args(args);
+    process::run(&mut apt)
+}
+
+/// A mirror out of reach is no defect of ours: without --strict the peer is skipped.
+fn outcome(got: Result<()>) -> Availability {
+    match got {
         Ok(()) => Availability::Ready,
         Err(error) => Availability::Missing(format!("{error:#}")),
-    })
+    }
 }
 
 /// True for uid 0.

@@ -102,7 +102,7 @@ fn signal(name: &str, to: &str) -> Result<()> {
 }
 
 /// The processes of a group, zombies aside: those are over, and it is up to init to collect them.
-fn members(group: u32) -> Result<Vec<String>> {
+pub(crate) fn members(group: u32) -> Result<Vec<String>> {
     let mut members = Vec::new();
     for entry in fs::read_dir("/proc").context("/proc tells whether processes are left")? {
         // A process may end while we look at it.

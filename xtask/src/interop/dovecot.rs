@@ -4,7 +4,7 @@ mod maildir;
 
 use std::fs::{self, Permissions};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::checks::Checks;
 use super::daemon::Daemon;
+use super::owner::Owner;
 use super::program::Program;
 use super::server::{Account, Server, Store, Wording};
 use super::{Availability, Peer, apt};
@@ -67,7 +68,8 @@ impl Instance {
     fn start() -> Result<Self> {
         // Not where TMPDIR says: socket paths have to stay below 108 octets.
         let directory = tempfile::Builder::new().prefix("lmtp-").tempdir_in("/tmp")?;
-        let owner = Owner::find()?;
+        // Dovecot gives up root; without root everything runs as us.
+        let owner = Owner::find("nobody", "nogroup")?;
         // Another program may take the port before Dovecot does; Dovecot then says so and ends.
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         set_up(directory.path(), port, &owner)?;
@@ -97,7 +99,11 @@ impl Instance {
                 Wording { code: 550, enhanced: "5.1.1", text: "User doesn't exist" },
             ),
             full: (Account("full@example.test"), Wording { code: 552, enhanced: "5.2.2", text: full }),
-            full_for_now: (Account("fulltemp@example.test"), Wording { code: 452, enhanced: "4.2.2", text: full }),
+            full_for_now: (
+                Account("fulltemp@example.test"),
+                "final",
+                Wording { code: 452, enhanced: "4.2.2", text: full },
+            ),
             // Dovecot 2.3 knows the recipient again: two replies, one file.
             copies_for_two: 1,
             store: self,
@@ -117,42 +123,13 @@ impl Store for Instance {
     }
 }
 
-/// Who owns the mail. Dovecot gives up root for it; without root it is us, and everything runs as us.
-struct Owner {
-    user: String,
-    group: String,
-    rootless: bool,
-}
-
-impl Owner {
-    fn find() -> Result<Self> {
-        if apt::is_root()? {
-            return Ok(Self { user: "nobody".into(), group: "nogroup".into(), rootless: false });
-        }
-        let id = |what: &str| process::capture(process::command("id").arg(what));
-        let (user, group) = (id("-un")?.trim().to_owned(), id("-gn")?.trim().to_owned());
-        Ok(Self { user, group, rootless: true })
-    }
-
-    fn ids(&self) -> Result<(u32, u32)> {
-        let id = |what: &str| -> Result<u32> {
-            let mut id = process::command("id");
-            Ok(process::capture(id.args([what, &self.user]))?.trim().parse()?)
-        };
-        Ok((id("-u")?, id("-g")?))
-    }
-}
-
 fn set_up(directory: &Path, port: u16, owner: &Owner) -> Result<()> {
     // The mail is written by another user, who has to get here.
     fs::set_permissions(directory, Permissions::from_mode(0o755))?;
     for part in ["run", "state", "mail"] {
         fs::create_dir(directory.join(part))?;
     }
-    if !owner.rootless {
-        let (user, group) = owner.ids()?;
-        chown(directory.join("mail"), Some(user), Some(group))?;
-    }
+    owner.own(&directory.join("mail"))?;
     let configuration = CONFIGURATION
         .replace("#ROOTLESS#", if owner.rootless { "" } else { "#" })
         .replace("@DIR@", &directory.to_string_lossy())

@@ -20,7 +20,7 @@ pub(crate) fn five_hundred(server: &Server<'_>) -> Result<()> {
         let message = messages::ordinary(number);
         let report = client.deliver(&envelope, message.clone())?;
         ensure!(report.all_delivered(), "message {number}: {report:?}");
-        sent.push(message);
+        sent.push(server.store.kept(&message));
     }
     client.quit().context("QUIT after the messages")?;
 

@@ -63,6 +63,7 @@ pub(crate) struct Answer<'a> {
     pub(crate) outcome: &'a str,
     pub(crate) phase: &'a str,
     pub(crate) code: u64,
+    /// Empty for none.
     pub(crate) enhanced: &'a str,
     /// The message holds this.
     pub(crate) text: &'a str,
@@ -90,7 +91,7 @@ impl Call {
                 && answer["phase"] == expected.phase
                 && answer["origin"] == "peer"
                 && answer["code"] == expected.code
-                && answer["enhanced"] == expected.enhanced
+                && answer["enhanced"].as_str().unwrap_or_default() == expected.enhanced
                 && message.contains(expected.text);
             ensure!(same, "recipient {index}: expected {expected:?}, got {answer}");
         }

@@ -22,8 +22,8 @@ pub(crate) struct Server<'a> {
     pub(crate) unknown: (Account, Wording),
     /// Accepted at RCPT, refused for good after the data.
     pub(crate) full: (Account, Wording),
-    /// Accepted at RCPT, refused for now after the data.
-    pub(crate) full_for_now: (Account, Wording),
+    /// Refused for now, in this phase: `rcpt` where the server compares the quota with SIZE, `final` elsewhere.
+    pub(crate) full_for_now: (Account, &'static str, Wording),
     /// What the server stores when the same recipient is given twice: some store one copy.
     pub(crate) copies_for_two: usize,
     pub(crate) store: &'a dyn Store,
@@ -37,6 +37,7 @@ pub(crate) struct Account(pub(crate) &'static str);
 #[derive(Clone, Copy)]
 pub(crate) struct Wording {
     pub(crate) code: u64,
+    /// Empty for none.
     pub(crate) enhanced: &'static str,
     pub(crate) text: &'static str,
 }
@@ -45,6 +46,11 @@ pub(crate) struct Wording {
 pub(crate) trait Store {
     /// Takes all messages of a recipient out, without the trace fields that the server put in front.
     fn take(&self, account: Account) -> Result<Vec<Vec<u8>>>;
+
+    /// What becomes of a message, trace fields aside. Most servers leave it alone.
+    fn kept(&self, message: &[u8]) -> Vec<u8> {
+        message.to_vec()
+    }
 }
 
 impl Server<'_> {
@@ -105,16 +111,16 @@ impl Case<'_> {
     }
 
     fn refused_for_now(&self) -> Result<()> {
-        let Server { good, full, full_for_now, .. } = *self.server;
+        let Server { good, full, full_for_now: (for_now, phase, wording), .. } = *self.server;
         let message = messages::ordinary(75);
-        let call = self.send(&self.server.unix, &[full.0, full_for_now.0, good], &message)?;
+        let call = self.send(&self.server.unix, &[full.0, for_now, good], &message)?;
         call.exits_with(75)?.answers(&[
             answer(full, "permanent", "final"),
-            answer(full_for_now, "temporary", "final"),
+            answer((for_now, wording), "temporary", phase),
             self.delivered(good),
         ])?;
         self.stored(good, 1, &message)?;
-        self.stored(full_for_now.0, 0, &message)
+        self.stored(for_now, 0, &message)
     }
 
     fn twice(&self) -> Result<()> {
@@ -167,7 +173,7 @@ impl Case<'_> {
         let stored = self.server.store.take(account)?;
         ensure!(stored.len() == copies, "{}: {} messages stored instead of {copies}", account.0, stored.len());
         for stored in stored {
-            same(&stored, sent)?;
+            same(&stored, &self.server.store.kept(sent))?;
         }
         Ok(())
     }

@@ -10,6 +10,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use crate::interop::trace::{self, Field};
+
+/// There is no `Delivered-To` when the message had several recipients.
+const TRACE: [Field; 3] =
+    [Field::always("Return-Path: "), Field::sometimes("Delivered-To: "), Field::always("Received: ")];
+
 /// Takes all messages out of a Maildir, in the order of their names. One that was never made is empty.
 pub(super) fn take(maildir: &Path) -> Result<Vec<Vec<u8>>> {
     let mut paths = Vec::new();
@@ -29,57 +35,7 @@ pub(super) fn take(maildir: &Path) -> Result<Vec<Vec<u8>>> {
     for path in paths {
         let stored = fs::read(&path).with_context(|| path.display().to_string())?;
         fs::remove_file(&path)?;
-        messages.push(without_trace(&stored)?.to_vec());
+        messages.push(trace::without(&stored, &TRACE)?.to_vec());
     }
     Ok(messages)
-}
-
-/// Takes one `Return-Path`, at most one `Delivered-To` (there is none when the message had several
-/// recipients) and one folded `Received` off the front. The message itself may begin with the same fields.
-fn without_trace(stored: &[u8]) -> Result<&[u8]> {
-    let after_path = without_field(stored, b"Return-Path: ");
-    let after_delivered = after_path.map(|rest| without_field(rest, b"Delivered-To: ").unwrap_or(rest));
-    let message = after_delivered.and_then(|rest| without_field(rest, b"Received: "));
-    message.with_context(|| {
-        let start = &stored[..stored.len().min(200)];
-        format!("no trace fields in front of: {}", start.escape_ascii())
-    })
-}
-
-/// What follows the field `name` and its folded lines, if the octets begin with it.
-fn without_field<'a>(octets: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let mut rest = octets.strip_prefix(name)?;
-    loop {
-        let line_end = rest.windows(2).position(|pair| pair == b"\r\n")?;
-        rest = &rest[line_end + 2..];
-        if !rest.starts_with(b"\t") && !rest.starts_with(b" ") {
-            return Some(rest);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TRACE: &str = "Return-Path: <a@example.org>\r\nDelivered-To: b@example.test\r\n\
-        Received: from x\r\n\tby y with LMTP\r\n\tid z\r\n\tfor <b@example.test>; today\r\n";
-
-    #[test]
-    fn exactly_the_peers_fields_are_taken_off() {
-        let shared = TRACE.replace("Delivered-To: b@example.test\r\n", "");
-        for trace in [TRACE, &shared] {
-            for message in ["", "\r\nbody\r\n", "Received: mine\r\n\tfolded\r\n", TRACE, "no line end"] {
-                let stored = format!("{trace}{message}");
-                assert_eq!(without_trace(stored.as_bytes()).unwrap(), message.as_bytes());
-            }
-        }
-    }
-
-    #[test]
-    fn missing_trace_fields_are_an_error() {
-        for stored in ["", "From: a\r\n", "Return-Path: <a@example.org>\r\nFrom: a\r\n"] {
-            assert!(without_trace(stored.as_bytes()).is_err(), "{stored:?}");
-        }
-    }
 }

@@ -1,0 +1,3 @@
+require ["reject"];
+reject "Not wanted here.
+Second line.";

@@ -1,0 +1,134 @@
+//! What every foreign LMTP client must show when it delivers to a server of ours.
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::checks::Checks;
+use super::desk::Desk;
+use super::messages;
+use super::server::same;
+use super::trace::{self, Field};
+
+/// A foreign client.
+pub(crate) trait Client {
+    /// What it puts in front of a message.
+    fn trace(&self) -> &'static [Field] {
+        &[]
+    }
+
+    /// Delivers a message and says what became of each recipient. Their domains are [`Over::domain`].
+    fn deliver(&self, desk: &Desk, over: Over, to: &[String], message: &[u8]) -> Result<Vec<Told>>;
+}
+
+/// The way to the server.
+#[derive(Clone, Copy)]
+pub(crate) enum Over {
+    Unix,
+    Tcp,
+}
+
+impl Over {
+    /// Those clients that have routes find theirs by it.
+    pub(crate) fn domain(self) -> &'static str {
+        match self {
+            Self::Unix => "unix.test",
+            Self::Tcp => "tcp.test",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Unix => "unix socket",
+            Self::Tcp => "TCP",
+        }
+    }
+}
+
+/// What a client says became of a recipient.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) recipient: String,
+    pub(crate) verdict: Verdict,
+    /// With the reply in it, where the client tells that.
+    pub(crate) text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Delivered,
+    Temporary,
+    Permanent,
+}
+
+impl Verdict {
+    /// As a reply's text says it, which begins with its code.
+    pub(crate) fn of_reply(reply: &str) -> Result<Self> {
+        match reply.as_bytes().first() {
+            Some(b'2') => Ok(Self::Delivered),
+            Some(b'4') => Ok(Self::Temporary),
+            Some(b'5') => Ok(Self::Permanent),
+            _ => anyhow::bail!("no final reply: {reply:?}"),
+        }
+    }
+}
+
+/// Every user that there is a case for, what has to become of it, and what is said.
+const CASES: [(&str, Verdict, &str); 4] = [
+    ("good", Verdict::Delivered, ""),
+    ("unknown", Verdict::Permanent, "No such user"),
+    ("full", Verdict::Temporary, "No room at the moment"),
+    ("huge", Verdict::Permanent, "No room for that"),
+];
+
+/// Runs every check.
+pub(crate) fn check(client: &dyn Client, desk: &Desk, checks: &mut Checks) {
+    for over in [Over::Unix, Over::Tcp] {
+        checks.check(&format!("four recipients, four answers, over {}", over.name()), || four(client, desk, over));
+        checks.check(&format!("1 MiB for two, over {}", over.name()), || large(client, desk, over));
+    }
+}
+
+fn four(client: &dyn Client, desk: &Desk, over: Over) -> Result<()> {
+    desk.clear();
+    let message = messages::dots();
+    let to = CASES.map(|(user, ..)| address(user, over));
+    let told = client.deliver(desk, over, &to, &message)?;
+    for (user, verdict, text) in CASES {
+        let told = only(&told, &address(user, over))?;
+        ensure!(
+            told.verdict == verdict && told.text.contains(text),
+            "{user}: expected {verdict:?}, {text:?}: {told:?}"
+        );
+        let stored = desk.take(user);
+        let expected = usize::from(verdict == Verdict::Delivered);
+        ensure!(stored.len() == expected, "{user}: {} messages instead of {expected}", stored.len());
+        stored.iter().try_for_each(|stored| same(trace::without(stored, client.trace())?, &message))?;
+    }
+    Ok(())
+}
+
+fn large(client: &dyn Client, desk: &Desk, over: Over) -> Result<()> {
+    desk.clear();
+    let message = messages::large(1 << 20);
+    let to = ["good", "bob"].map(|user| address(user, over));
+    let told = client.deliver(desk, over, &to, &message)?;
+    for user in ["good", "bob"] {
+        let told = only(&told, &address(user, over))?;
+        ensure!(told.verdict == Verdict::Delivered, "{told:?}");
+        let stored = desk.take(user);
+        ensure!(stored.len() == 1, "{user}: {} messages", stored.len());
+        same(trace::without(&stored[0], client.trace())?, &message)?;
+    }
+    Ok(())
+}
+
+/// The one thing that was told about a recipient.
+fn only<'a>(told: &'a [Told], recipient: &str) -> Result<&'a Told> {
+    let mut about = told.iter().filter(|told| told.recipient == recipient);
+    let first = about.next().with_context(|| format!("nothing is told about {recipient}: {told:?}"))?;
+    ensure!(about.next().is_none(), "more than one thing is told about {recipient}: {told:?}");
+    Ok(first)
+}
+
+fn address(user: &str, over: Over) -> String {
+    format!("{user}@{}", over.domain())
+}

@@ -1,0 +1,221 @@
+//! Cyrus's LMTP server, as Debian packages it.
+
+mod authenticated;
+mod imap;
+mod spool;
+
+use std::fs::{self, Permissions};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+
+use super::checks::Checks;
+use super::daemon::Daemon;
+use super::owner::Owner;
+use super::program::Program;
+use super::server::{Account, Server, Store, Wording};
+use super::{Availability, Peer, apt};
+use crate::process;
+
+const TOOLS: &str = "/usr/lib/cyrus/bin";
+/// Makes the accounts that log in.
+const PASSWORDS: &str = "/usr/sbin/saslpasswd2";
+/// The server, the passwords, and the mechanisms that it offers.
+const PACKAGES: [&str; 4] = ["cyrus-imapd", "sasl2-bin", "libsasl2-modules", "libsasl2-modules-db"];
+const CONFIGURATION: &str = include_str!("../../interop/cyrus/imapd.conf.in");
+const SERVICES: &str = include_str!("../../interop/cyrus/cyrus.conf.in");
+const REFUSE: &str = include_str!("../../interop/cyrus/refuse.sieve");
+
+/// The password of everybody who logs in.
+const PASSWORD: &str = "not a secret";
+/// Makes the mailboxes.
+const ADMIN: &str = "admin";
+/// Delivers over TCP.
+const POSTMAN: &str = "postman";
+/// Who has a mailbox.
+const USERS: [&str; 4] = ["good", "bob", "full", "fulltemp"];
+
+pub(crate) struct Cyrus;
+
+impl Peer for Cyrus {
+    fn name(&self) -> &'static str {
+        "cyrus"
+    }
+
+    fn obtain(&self) -> Result<Availability> {
+        let master = tool("master");
+        if !master.exists() || !Path::new(PASSWORDS).exists() {
+            let installed = apt::install(&PACKAGES)?;
+            if let Availability::Missing(_) = installed {
+                return Ok(installed);
+            }
+        }
+        let version = process::capture(process::command(&master).arg("-V"))?;
+        Ok(if version.contains(" 3.") {
+            Availability::Ready
+        } else {
+            Availability::Missing(format!("{} is no Cyrus 3", version.trim()))
+        })
+    }
+
+    fn check(&self, program: &Program, checks: &mut Checks) -> Result<()> {
+        let instance = Instance::start()?;
+        let checked = instance.server().check(program, checks);
+        authenticated::check(&instance, checks);
+        checks.check("stopping leaves no process", || instance.stop());
+        checked
+    }
+}
+
+/// A private Cyrus. The order counts: the server goes before the directory that it lives in.
+struct Instance {
+    daemon: Daemon,
+    directory: TempDir,
+    /// Whoever connects here may deliver.
+    open_port: u16,
+    /// Whoever logs in here may deliver.
+    auth_port: u16,
+}
+
+impl Instance {
+    fn start() -> Result<Self> {
+        // Not where TMPDIR says: socket paths have to stay below 108 octets.
+        let directory = tempfile::Builder::new().prefix("lmtp-").tempdir_in("/tmp")?;
+        // Cyrus gives up root; without root everything runs as us.
+        let owner = Owner::find("cyrus", "mail")?;
+        // Another program may take a port before Cyrus does; it then does not become ready.
+        let (open, auth) = (TcpListener::bind(("127.0.0.1", 0))?, TcpListener::bind(("127.0.0.1", 0))?);
+        let (open_port, auth_port) = (open.local_addr()?.port(), auth.local_addr()?.port());
+        drop((open, auth));
+        set_up(directory.path(), [open_port, auth_port], &owner)?;
+
+        let mut command = process::command(tool("master"));
+        for (option, file) in [("-C", "imapd.conf"), ("-M", "cyrus.conf"), ("-p", "master.pid")] {
+            command.arg(option).arg(directory.path().join(file));
+        }
+        let mut daemon = Daemon::start("cyrus", &command)?;
+        let run = directory.path().join("run");
+        daemon.wait_until(|| {
+            let unix = ["imap", "lmtp"].iter().all(|socket| UnixStream::connect(run.join(socket)).is_ok());
+            unix && [open_port, auth_port].iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok())
+        })?;
+        let instance = Self { daemon, directory, open_port, auth_port };
+        instance.make_mailboxes(&owner)?;
+        Ok(instance)
+    }
+
+    fn make_mailboxes(&self, owner: &Owner) -> Result<()> {
+        let create = USERS.map(|user| format!("CREATE user/{user}"));
+        let login = format!("LOGIN {ADMIN} \"{PASSWORD}\"");
+        // With SIZE a quota of nothing is found out at RCPT.
+        let quota = "SETQUOTA user/fulltemp (STORAGE 0)".to_owned();
+        imap::run(&self.path("run/imap"), [login].iter().chain(&create).chain([&quota]))?;
+
+        // What uploading and activating would come to, without another service and another client.
+        let sieve = self.mailbox("-S", "full")?;
+        fs::create_dir_all(&sieve)?;
+        let mut compile = self.tool("sievec");
+        process::capture(compile.args([self.path("refuse.sieve"), sieve.join("refuse.bc")]))?;
+        symlink("refuse.bc", sieve.join("defaultbc"))?;
+        let below = sieve.ancestors().take_while(|path| *path != self.path(""));
+        below.chain([&*sieve.join("refuse.bc")]).try_for_each(|path| owner.own(path))
+    }
+
+    fn server(&self) -> Server<'_> {
+        Server {
+            unix: format!("unix:{}", self.path("run/lmtp").display()),
+            tcp: format!("lmtp://127.0.0.1:{}", self.open_port),
+            good: Account("good@example.test"),
+            other_good: Account("bob@example.test"),
+            saved: Wording { code: 250, enhanced: "2.1.5", text: "Success" },
+            // The last of three lines alone has an enhanced code, where RFC 2034 wants it on each: it is text.
+            unknown: (
+                Account("unknown@example.test"),
+                Wording { code: 550, enhanced: "", text: "\n5.1.1 User unknown" },
+            ),
+            // Two lines, among those of other recipients.
+            full: (
+                Account("full@example.test"),
+                Wording { code: 550, enhanced: "5.7.1", text: "Not wanted here.\nSecond line." },
+            ),
+            full_for_now: (
+                Account("fulltemp@example.test"),
+                "rcpt",
+                Wording { code: 452, enhanced: "4.2.2", text: "Over quota" },
+            ),
+            copies_for_two: 2,
+            store: self,
+        }
+    }
+
+    fn stop(self) -> Result<()> {
+        self.daemon.stop()?;
+        self.directory.close().context("the work directory cannot be removed")
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// One of Cyrus's own tools, which finds its configuration.
+    fn tool(&self, name: &str) -> std::process::Command {
+        let mut command = process::command(tool(name));
+        command.arg("-C").arg(self.path("imapd.conf"));
+        command
+    }
+
+    /// A directory of a user; mbpath's option says which.
+    fn mailbox(&self, option: &str, user: &str) -> Result<PathBuf> {
+        let path = process::capture(self.tool("mbpath").args([option, &format!("user/{user}")]))?;
+        Ok(path.trim_end().into())
+    }
+}
+
+impl Store for Instance {
+    fn take(&self, account: Account) -> Result<Vec<Vec<u8>>> {
+        let user = account.0.split('@').next().unwrap_or_default();
+        // Nobody unknown has a mailbox.
+        if !USERS.contains(&user) {
+            return Ok(Vec::new());
+        }
+        spool::take(&self.mailbox("-D", user)?)
+    }
+
+    fn kept(&self, message: &[u8]) -> Vec<u8> {
+        spool::kept(message)
+    }
+}
+
+fn tool(name: &str) -> PathBuf {
+    Path::new(TOOLS).join(name)
+}
+
+fn set_up(directory: &Path, [open, auth]: [u16; 2], owner: &Owner) -> Result<()> {
+    fs::set_permissions(directory, Permissions::from_mode(0o755))?;
+    for part in ["config", "spool", "sieve", "run", "run/proc", "run/lock"] {
+        fs::create_dir(directory.join(part))?;
+        owner.own(&directory.join(part))?;
+    }
+    owner.own(directory)?;
+    for (name, template) in [("imapd.conf", CONFIGURATION), ("cyrus.conf", SERVICES), ("refuse.sieve", REFUSE)] {
+        let filled = template
+            .replace("@DIR@", &directory.to_string_lossy())
+            .replace("@OPEN@", &open.to_string())
+            .replace("@AUTH@", &auth.to_string())
+            .replace("@USER@", &owner.user)
+            .replace("@GROUP@", &owner.group);
+        fs::write(directory.join(name), filled)?;
+    }
+    for user in [ADMIN, POSTMAN] {
+        let mut passwords = process::command("sh");
+        // The password comes from standard input, and never stands on a command line.
+        let script = "printf %s \"$PASSWORD\" | \"$0\" -p -c -f \"$1\" -u cyrus.example.test \"$2\"";
+        passwords.args(["-c", script, PASSWORDS]).arg(directory.join("sasldb2")).arg(user).env("PASSWORD", PASSWORD);
+        process::capture(&mut passwords)?;
+    }
+    owner.own(&directory.join("sasldb2"))
+}

@@ -1,0 +1,182 @@
+//! Exim: its LMTP transport for a Unix socket, and its SMTP transport speaking LMTP over TCP.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+
+use super::checks::Checks;
+use super::client::{self, Client, Over, Told, Verdict};
+use super::desk::Desk;
+use super::program::Program;
+use super::trace::Field;
+use super::{Availability, Peer, apt, messages};
+use crate::{process, project};
+
+const CONFIGURATION: &str = include_str!("../../interop/exim/exim.conf.in");
+const PACKAGE: &str = "exim4-daemon-light";
+/// What the package needs beside what every Debian has.
+const LIBRARIES: [&str; 2] = ["libgnutls-dane0", "libidn12"];
+/// The user that Exim runs as, in the private /etc alone.
+const UID: u32 = 64_999;
+
+pub(crate) struct Exim;
+
+impl Peer for Exim {
+    fn name(&self) -> &'static str {
+        "exim"
+    }
+
+    /// Exim's package puts every other mail system off the machine. So it is not installed, but unpacked.
+    fn obtain(&self) -> Result<Availability> {
+        if !process::is_available("unshare", &["--mount", "true"]) {
+            return Ok(Availability::Missing("no file system of its own can be made here".into()));
+        }
+        if package().is_none() {
+            let downloaded = apt::download(PACKAGE, &store())?;
+            if let Availability::Missing(_) = downloaded {
+                return Ok(downloaded);
+            }
+        }
+        if LIBRARIES.iter().all(|library| process::is_available("dpkg", &["--status", library])) {
+            return Ok(Availability::Ready);
+        }
+        apt::install(&LIBRARIES)
+    }
+
+    fn check(&self, _: &Program, checks: &mut Checks) -> Result<()> {
+        let desk = Desk::open()?;
+        let instance = Instance::unpack(&desk)?;
+        client::check(&instance, &desk, checks);
+        desk.close()
+    }
+}
+
+/// Where the package is kept, for the next time.
+fn store() -> PathBuf {
+    project::root().join("target/interop")
+}
+
+fn package() -> Option<PathBuf> {
+    let entries = fs::read_dir(store()).ok()?;
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    entries.flatten().map(|entry| entry.path()).find(|path| name(path).starts_with(PACKAGE))
+}
+
+/// An Exim with a spool and an /etc of its own. Nothing of it runs but while it delivers.
+struct Instance {
+    directory: TempDir,
+}
+
+impl Instance {
+    fn unpack(desk: &Desk) -> Result<Self> {
+        let directory = tempfile::Builder::new().prefix("lmtp-").tempdir_in("/tmp")?;
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
+        let instance = Self { directory };
+        let package = package().context("the package is gone")?;
+        process::capture(process::command("dpkg-deb").arg("--extract").arg(package).arg(instance.path("package")))?;
+        for part in ["spool", "log"] {
+            fs::create_dir(instance.path(part))?;
+            chown(instance.path(part), Some(UID), Some(UID))?;
+        }
+        let configuration = CONFIGURATION
+            .replace("@DIR@", &instance.directory.path().to_string_lossy())
+            .replace("@EXIM@", &instance.program().to_string_lossy())
+            .replace("@UNIX@", &desk.socket().to_string_lossy())
+            .replace("@PORT@", &desk.port().to_string());
+        fs::write(instance.path("exim.conf"), configuration)?;
+        instance.make_etc()?;
+        Ok(instance)
+    }
+
+    /// Exim looks its user up, and asks /etc whether it may trust a configuration. It sees this one.
+    fn make_etc(&self) -> Result<()> {
+        fs::create_dir_all(self.path("etc/exim4"))?;
+        for file in ["hosts", "services", "nsswitch.conf", "ld.so.cache"] {
+            // Not every machine has them all.
+            if let Ok(octets) = fs::read(Path::new("/etc").join(file)) {
+                fs::write(self.path("etc").join(file), octets)?;
+            }
+        }
+        for (file, entry) in [
+            ("passwd", format!("Debian-exim:x:{UID}:{UID}::/nonexistent:/usr/sbin/nologin\n")),
+            ("group", format!("Debian-exim:x:{UID}:\n")),
+        ] {
+            let there = fs::read_to_string(Path::new("/etc").join(file))?;
+            // The first entry of a name is the one that counts.
+            fs::write(self.path("etc").join(file), entry + &there)?;
+        }
+        let trusted = format!("{}\n", self.path("exim.conf").display());
+        Ok(fs::write(self.path("etc/exim4/trusted_configs"), trusted)?)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn program(&self) -> PathBuf {
+        self.path("package/usr/sbin/exim4")
+    }
+}
+
+impl Client for Instance {
+    fn trace(&self) -> &'static [Field] {
+        const TRACE: [Field; 1] = [Field::always("Received: ")];
+        &TRACE
+    }
+
+    fn deliver(&self, _: &Desk, _: Over, to: &[String], message: &[u8]) -> Result<Vec<Told>> {
+        let file = self.path("message.eml");
+        fs::write(&file, messages::with_unix_line_ends(message))?;
+        let log = self.path("log/mainlog");
+        let before = fs::read_to_string(&log).unwrap_or_default().len();
+
+        // The mount is over when the last process is that sees it.
+        let script = "mount --bind \"$0\" /etc && exec \"$@\"";
+        let mut exim = process::command("unshare");
+        exim.args(["--mount", "sh", "-c", script]).arg(self.path("etc")).arg(self.program());
+        exim.arg("-C").arg(self.path("exim.conf"));
+        // In the foreground, and without a sender there are no bounces.
+        exim.args(["-odf", "-i", "-f", "<>"]).args(to).stdin(File::open(&file)?);
+        let finished = process::finish_within(&mut exim, Duration::from_secs(60))?;
+        let log = fs::read_to_string(&log).with_context(|| format!("Exim says: {}", finished.stderr))?;
+        Ok(log[before..].lines().filter_map(told).collect())
+    }
+}
+
+/// What a line of Exim's log says about a recipient, if it does: `DATE TIME ID => ADDRESS R=…`.
+fn told(line: &str) -> Option<Told> {
+    let mut words = line.split(' ').skip(3);
+    let verdict = match words.next()? {
+        "=>" | "->" => Verdict::Delivered,
+        "==" => Verdict::Temporary,
+        "**" => Verdict::Permanent,
+        _ => return None,
+    };
+    // The local part stands in front of the address where Exim delivers itself.
+    let address = words.map(|word| word.trim_end_matches(':')).find(|word| word.contains('@'))?;
+    let recipient = address.trim_start_matches('<').trim_end_matches('>').to_owned();
+    Some(Told { recipient, verdict, text: line.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_read() {
+        for (line, recipient, verdict) in [
+            ("=> good <good@unix.test> R=over_unix T=lmtp_unix C=\"250 ok\"", "good@unix.test", Verdict::Delivered),
+            ("-> bob@tcp.test R=over_tcp T=lmtp_tcp C=\"250 ok\"", "bob@tcp.test", Verdict::Delivered),
+            ("** x@tcp.test R=over_tcp T=lmtp_tcp: 550 no", "x@tcp.test", Verdict::Permanent),
+            ("== y@tcp.test R=over_tcp T=lmtp_tcp defer (0): 452 no", "y@tcp.test", Verdict::Temporary),
+        ] {
+            let told = told(&format!("2026-11-25 23:43:12 1xWMds-00011w-0P {line}")).unwrap();
+            assert_eq!((told.recipient.as_str(), told.verdict), (recipient, verdict));
+        }
+        assert!(told("2026-11-25 23:43:12 1xWMds-00011w-0P <= s@example.org U=root P=local S=248").is_none());
+    }
+}

@@ -1,0 +1,58 @@
+//! Python's `smtplib.LMTP`.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::checks::Checks;
+use super::client::{self, Client, Over, Told, Verdict};
+use super::desk::Desk;
+use super::program::Program;
+use super::{Availability, Peer, apt};
+use crate::process;
+
+const SCRIPT: &str = include_str!("../../interop/python/send.py");
+
+pub(crate) struct Python;
+
+impl Peer for Python {
+    fn name(&self) -> &'static str {
+        "python"
+    }
+
+    fn obtain(&self) -> Result<Availability> {
+        if process::is_available("python3", &["--version"]) {
+            return Ok(Availability::Ready);
+        }
+        apt::install(&["python3"])
+    }
+
+    fn check(&self, _: &Program, checks: &mut Checks) -> Result<()> {
+        let desk = Desk::open()?;
+        client::check(self, &desk, checks);
+        desk.close()
+    }
+}
+
+impl Client for Python {
+    fn deliver(&self, desk: &Desk, over: Over, to: &[String], message: &[u8]) -> Result<Vec<Told>> {
+        let file = desk.directory().join("message.eml");
+        fs::write(&file, message)?;
+        let place = match over {
+            Over::Unix => desk.socket().into_os_string(),
+            Over::Tcp => desk.port().to_string().into(),
+        };
+        let mut python = process::command("python3");
+        let finished =
+            process::finish_within(python.args(["-c", SCRIPT]).arg(place).arg(file).args(to), Duration::from_secs(60))?;
+        ensure!(finished.status.success(), "{}: {}", finished.status, finished.stderr);
+        finished.stdout.lines().map(told).collect()
+    }
+}
+
+/// A line of the script: the recipient, the code, the text.
+fn told(line: &str) -> Result<Told> {
+    let (recipient, reply) = line.split_once(' ').with_context(|| format!("no recipient and reply: {line:?}"))?;
+    Ok(Told { recipient: recipient.into(), verdict: Verdict::of_reply(reply)?, text: reply.into() })
+}
