@@ -17,46 +17,39 @@ pub(crate) type Machine = Proxied<Secured>;
 /// What ends it before its time.
 pub(crate) type MachineError = <Machine as lmtp_proto::Machine>::Error;
 
-/// How a server does TLS, if it does.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Encryption {
-    #[cfg(feature = "rustls")]
-    pub(crate) tls: Option<lmtp_rustls::ServerTls>,
+/// How a server does TLS; nothing can be said of it where it is not built in.
+#[cfg(feature = "rustls")]
+pub(crate) use lmtp_rustls::ServerTls;
+/// How a server does TLS; nothing can be said of it where it is not built in.
+#[cfg(not(feature = "rustls"))]
+#[derive(Debug)]
+pub(crate) enum ServerTls {}
+
+/// A machine for a new connection; a proxy has so long to say for whom it speaks.
+pub(crate) fn new(
+    config: &Arc<Config>,
+    security: Security,
+    tls: Option<&ServerTls>,
+    proxy: Option<Duration>,
+) -> Machine {
+    let machine = secured(Server::new(Arc::clone(config)), security, tls);
+    match proxy {
+        Some(patience) => Proxied::new(machine, patience),
+        None => Proxied::direct(machine),
+    }
 }
 
-impl Encryption {
-    /// Whether a connection can be protected so.
-    pub(crate) fn can(&self, security: Security) -> bool {
-        #[cfg(feature = "rustls")]
-        let has_tls = self.tls.is_some();
-        #[cfg(not(feature = "rustls"))]
-        let has_tls = false;
-        security == Security::Plain || has_tls
-    }
+#[cfg(not(feature = "rustls"))]
+fn secured(server: Server, _: Security, _: Option<&ServerTls>) -> Secured {
+    server
+}
 
-    /// A machine for a new connection; a proxy has so long to say for whom it speaks.
-    pub(crate) fn machine(&self, config: &Arc<Config>, security: Security, proxy: Option<Duration>) -> Machine {
-        let machine = self.secured(Server::new(Arc::clone(config)), security);
-        match proxy {
-            Some(patience) => Proxied::new(machine, patience),
-            None => Proxied::direct(machine),
-        }
-    }
-
-    #[cfg(not(feature = "rustls"))]
-    #[expect(clippy::unused_self, reason = "with TLS it is used")]
-    fn secured(&self, server: Server, _: Security) -> Secured {
-        server
-    }
-
-    #[cfg(feature = "rustls")]
-    fn secured(&self, server: Server, security: Security) -> Secured {
-        let handshake = self.tls.as_ref().map(lmtp_rustls::ServerTls::handshake);
-        match (security, handshake) {
-            (Security::Tls, Some(handshake)) => Secured::implicit(server, handshake),
-            (Security::StartTls, handshake) => Secured::new(server, handshake),
-            _ => Secured::new(server, None),
-        }
+#[cfg(feature = "rustls")]
+fn secured(server: Server, security: Security, tls: Option<&ServerTls>) -> Secured {
+    match (security, tls) {
+        (Security::Tls, Some(tls)) => Secured::implicit(server, tls.handshake()),
+        (Security::StartTls, Some(tls)) => Secured::new(server, tls.handshake()),
+        _ => Secured::new(server, None),
     }
 }
 

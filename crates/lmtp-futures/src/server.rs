@@ -21,7 +21,7 @@ use lmtp_proto::value::Security;
 use crate::conversation::converse;
 use crate::delivery::Patience;
 use crate::line::Line;
-use crate::machine::Encryption;
+use crate::machine::{self, ServerTls};
 use crate::shutdown::{Place, Watch};
 use crate::{Handler, Listen, Listener, Runtime, Shutdown, Timer, Transport};
 
@@ -45,7 +45,7 @@ struct Shared<H> {
     max_connections: usize,
     max_per_address: usize,
     trusted: Vec<Network>,
-    encryption: Encryption,
+    tls: Option<ServerTls>,
     shutdown: Shutdown,
     /// How many connections each address has, if that matters.
     addresses: Mutex<HashMap<IpAddr, usize>>,
@@ -60,7 +60,7 @@ impl<R: Runtime, H: Handler> Server<R, H> {
             max_connections: CONNECTIONS,
             max_per_address: usize::MAX,
             trusted: Vec::new(),
-            encryption: Encryption::default(),
+            tls: None,
             shutdown: Shutdown::default(),
             addresses: Mutex::default(),
         };
@@ -107,8 +107,8 @@ impl<R: Runtime, H: Handler> Server<R, H> {
     /// `lmtp+starttls://` when the client asks, which is offered there.
     #[cfg(feature = "rustls")]
     #[must_use]
-    pub fn tls(self, tls: lmtp_rustls::ServerTls) -> Self {
-        self.with(|shared| shared.encryption.tls = Some(tls))
+    pub fn tls(self, tls: ServerTls) -> Self {
+        self.with(|shared| shared.tls = Some(tls))
     }
 
     /// What ends it, from wherever that is wanted.
@@ -127,7 +127,7 @@ impl<R: Runtime, H: Handler> Server<R, H> {
     pub async fn serve(self, listen: impl Listen<R>) -> io::Result<()> {
         let listeners = listen.listen()?;
         for listener in &listeners {
-            if !self.shared.encryption.can(listener.security) {
+            if listener.security != Security::Plain && self.shared.tls.is_none() {
                 return Err(io::Error::new(io::ErrorKind::Unsupported, "this server has no TLS set up"));
             }
         }
@@ -237,7 +237,7 @@ async fn connection<T: Transport, H: Handler>(
         refusal = refusal.or(Some(Reply::too_many_connections()));
     }
     let proxy = is_proxy.then_some(config.timeouts.connect);
-    let machine = shared.encryption.machine(&config, security, proxy);
+    let machine = machine::new(&config, security, shared.tls.as_ref(), proxy);
     let patience = Patience { handler: config.timeouts.handler, verdict: config.timeouts.verdict };
     let mut line = Line::new(stream, machine, shared.shutdown.watch());
     converse(&mut line, &mut peer, &shared.handler, patience, refusal).await;

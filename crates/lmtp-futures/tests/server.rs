@@ -12,9 +12,9 @@ use std::task::{Poll, Waker};
 
 use lmtp_futures::{Handler, Message, Server, Session, Verdicts};
 use lmtp_proto::server::{BodyError, Config, Ending, Peer, Stale};
-use lmtp_proto::value::{LhloName, MailParams};
+use lmtp_proto::value::{LhloName, MailParams, RcptParams};
 use lmtp_proto::{ForwardPath, RecipientId, Reply, ReversePath};
-use served::Served;
+use served::{Served, rcpts};
 
 /// Something that a test opens and an application waits for.
 #[derive(Clone, Default)]
@@ -84,7 +84,7 @@ where
     F: FnMut(Message, Verdicts) -> R + Send + 'static,
     R: Future<Output = ()> + Send,
 {
-    async fn rcpt(&mut self, _: &ForwardPath, _: &lmtp_proto::value::RcptParams) -> Result<(), Reply> {
+    async fn rcpt(&mut self, _: &ForwardPath, _: &RcptParams) -> Result<(), Reply> {
         Ok(())
     }
 
@@ -109,21 +109,23 @@ where
 
 const LETTER: &str = "Subject: hi\r\n\r\nhello\r\n.\r\n";
 
+struct Nothing;
+impl Session for Nothing {}
+
+struct Everybody;
+impl Session for Everybody {
+    async fn rcpt(&mut self, _: &ForwardPath, _: &RcptParams) -> Result<(), Reply> {
+        Ok(())
+    }
+}
+
 #[test]
 fn by_default_nobody_is_known_and_nothing_taken() {
-    struct Nothing;
-    impl Session for Nothing {}
     let mut served = Served::new(|_: &Peer| Nothing);
     assert!(served.heard().starts_with("220 localhost"));
     assert!(served.say("LHLO c\r\n").starts_with("250-localhost"));
     assert_eq!(served.say("MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\n"), "250 2.1.0 Sender ok\r\n550 5.1.1 No such user\r\n");
 
-    struct Everybody;
-    impl Session for Everybody {
-        async fn rcpt(&mut self, _: &ForwardPath, _: &lmtp_proto::value::RcptParams) -> Result<(), Reply> {
-            Ok(())
-        }
-    }
     let mut served = Served::new(|_: &Peer| Everybody);
     served.open(2);
     assert_eq!(served.say(LETTER), "451 4.3.0 Internal error, try again later\r\n".repeat(2));
@@ -168,7 +170,7 @@ fn a_verdict_leaves_at_once_in_the_order_of_the_recipients() {
             assert_eq!(verdicts.give(RecipientId(3), reply(550)), Err(Stale), "nobody has that number");
             three.pass().await;
             verdicts.give(RecipientId(2), reply(452)).unwrap();
-            pending().await
+            pending::<()>().await;
         }
     });
     served.open(3);
@@ -313,7 +315,7 @@ fn who_is_stuck_with_a_message_is_451_in_time() {
             let _dropped = Dropped(log, "dropped");
             message.body.read_all().await.unwrap();
             verdicts.give(RecipientId(1), reply(250)).unwrap();
-            pending().await
+            pending::<()>().await;
         }
     });
     served.open(2);
@@ -350,7 +352,7 @@ fn the_next_message_waits_for_who_still_works_and_not_for_ever() {
         async move {
             let _dropped = Dropped(log, "dropped");
             verdicts.give_rest(&Reply::stored());
-            pending().await
+            pending::<()>().await;
         }
     });
     served.open(1);
@@ -376,7 +378,7 @@ fn a_message_without_its_end_is_an_error() {
         });
         served.open(1);
         served.say("Subject: hi\r\n\r\n");
-        served.wire().to_server_now(last);
+        served.wire().add(last);
         served.leave();
         assert!(served.is_over() && served.wire().closed);
         assert_eq!(log.take(), ["void", "over Abandoned"]);
@@ -460,7 +462,7 @@ fn many_small_pieces_take_no_more_memory() {
     let log = Log::default();
     let mut served = delivering(&log, move |message, verdicts| async move {
         let _kept = (message, verdicts);
-        pending().await
+        pending::<()>().await;
     });
     served.open(1);
     // Each line is a piece of its own, for its dot is taken away.
@@ -478,7 +480,7 @@ fn who_takes_nothing_of_a_large_message_is_given_up() {
         let log = inner.clone();
         async move {
             let _kept = (message, verdicts, Dropped(log, "dropped"));
-            pending().await
+            pending::<()>().await;
         }
     });
     served.open(2);
@@ -542,7 +544,7 @@ fn a_hundred_thousand_recipients_in_one_breath() {
     assert_eq!(heard.lines().count(), 100_000);
     // The same for a client that reads nothing until all is written.
     served.wire().stuck = true;
-    let to: String = (0..100_000).map(|number| format!("RCPT TO:<{number}@x>\r\n")).collect();
+    let to = rcpts(100_000);
     served.say(format!("MAIL FROM:<a@x>\r\n{to}DATA\r\n"));
     assert!(served.unread() > 0, "replies that nobody reads do not pile up");
     served.wire().stuck = false;

@@ -32,7 +32,7 @@ pub struct Wire {
 
 impl Wire {
     /// The client says something that the server is not yet told of.
-    pub fn to_server_now(&mut self, octets: &str) {
+    pub fn add(&mut self, octets: &str) {
         self.to_server.extend_from_slice(octets.as_bytes());
     }
 }
@@ -241,8 +241,13 @@ impl Served {
 
     /// Up to the end of DATA, for so many recipients.
     pub fn open(&mut self, recipients: usize) {
-        let to: String = (0..recipients).map(|number| format!("RCPT TO:<{number}@x>\r\n")).collect();
+        let to = rcpts(recipients);
         let heard = self.say(format!("LHLO c\r\nMAIL FROM:<a@x>\r\n{to}DATA\r\n"));
         assert!(heard.lines().last().is_some_and(|last| last.starts_with("354 ")), "no content is wanted");
     }
+}
+
+/// RCPT for so many recipients.
+pub fn rcpts(recipients: usize) -> String {
+    (0..recipients).fold(String::new(), |all, number| all + &format!("RCPT TO:<{number}@x>\r\n"))
 }
