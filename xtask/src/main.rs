@@ -51,7 +51,8 @@ cargo xtask COMMAND
 What is missing on this machine is named as skipped; with --strict it is a failure.";
 
 fn main() -> ExitCode {
-    match run(Args::from_env()) {
+    let result = if tidy::surface::is_rustdoc() { tidy::surface::be_rustdoc() } else { run(Args::from_env()) };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -8,7 +8,7 @@ mod licenses;
 mod links;
 mod purity;
 mod source;
-mod surface;
+pub(crate) mod surface;
 mod transcripts;
 pub(crate) mod tree;
 

@@ -21,21 +21,20 @@ const SHARED: &str = "lmtp-futures";
 const NAMES_ALL: &str = "crates/lmtp-testkit/tests/contract/every_item.rs";
 
 /// Names that only some have, and why. The file need not name them.
-const EXCEPTIONS: [(&str, &[&str], &str); 7] = [
+const EXCEPTIONS: [(&str, &[&str], &str); 6] = [
     ("AsyncStd", &["lmtp-async-std"], "its runtime"),
     ("Smol", &["lmtp-smol"], "its runtime"),
     ("Tokio", &["lmtp-tokio"], "its runtime"),
     ("Io", &["lmtp-async-std", "lmtp-smol", "lmtp-tokio"], "any async stream; a blocking one is a socket"),
     ("Timer", &["lmtp-async-std", "lmtp-smol"], "a part of the name of their `Io`; tokio's has it inside"),
     ("Incoming::poll_next", &["lmtp-async-std", "lmtp-smol", "lmtp-tokio"], "nothing is polled where a thread waits"),
-    ("Deliveries::next", &["lmtp-async-std", "lmtp-smol", "lmtp-tokio"], "the blocking one is an `Iterator`"),
 ];
 
 /// A public item: a name, or a name and a member behind `::`. A function is written with its parenthesis.
 type Items = BTreeSet<String>;
 
 pub(super) fn same_and_used(tree: &Tree) -> Result<Complaints> {
-    let shared = members(&json(SHARED)?)?;
+    let shared = members(&json(SHARED)?)?.into_iter().map(|(name, of_it)| (name, of_it.unwrap_or_default())).collect();
     let mut surfaces = BTreeMap::new();
     for name in FRONT_ENDS {
         surfaces.insert(name, items(&json(name)?, &shared).with_context(|| name.to_owned())?);
@@ -43,14 +42,29 @@ pub(super) fn same_and_used(tree: &Tree) -> Result<Complaints> {
     Ok(complaints(&surfaces, &tree.text(NAMES_ALL)?))
 }
 
+/// Set where this program is called in place of rustdoc.
+const AS_RUSTDOC: &str = "LMTP_XTASK_AS_RUSTDOC";
+
+/// Whether this program is called in place of rustdoc.
+pub(crate) fn is_rustdoc() -> bool {
+    std::env::var_os(AS_RUSTDOC).is_some()
+}
+
+/// Is rustdoc, but with what is unstable allowed. To allow it to all of cargo would build every dependency anew.
+pub(crate) fn be_rustdoc() -> Result<()> {
+    let mut rustdoc = process::command("rustdoc");
+    let status = rustdoc.args(std::env::args_os().skip(1)).env("RUSTC_BOOTSTRAP", "1").status()?;
+    ensure!(status.success(), "rustdoc: {status}");
+    Ok(())
+}
+
 /// What rustdoc says of a crate.
 fn json(name: &str) -> Result<Value> {
     let mut doc = cargo();
-    // A directory of its own: elsewhere everything would be built anew for the variable.
-    doc.args(["rustdoc", "-p", name, "--lib", "--locked", "--quiet", "--target-dir", "target/rustdoc-json"]);
-    doc.args(["--", "-Z", "unstable-options", "--output-format", "json"]).env("RUSTC_BOOTSTRAP", "1");
+    doc.args(["rustdoc", "-p", name, "--lib", "--locked", "--quiet", "--", "-Z", "unstable-options"]);
+    doc.args(["--output-format", "json"]).env("RUSTDOC", std::env::current_exe()?).env(AS_RUSTDOC, "1");
     process::capture(&mut doc)?;
-    let file = crate::project::root().join(format!("target/rustdoc-json/doc/{}.json", name.replace('-', "_")));
+    let file = crate::project::root().join(format!("target/doc/{}.json", name.replace('-', "_")));
     let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
     serde_json::from_str(&text).with_context(|| file.display().to_string())
 }
@@ -87,7 +101,7 @@ fn items(json: &Value, shared: &BTreeMap<String, Items>) -> Result<Items> {
     let mut items = Items::new();
     for (name, members) in own {
         let (path, is_function) = (name.trim_end_matches('('), name.ends_with('('));
-        let members = if members.is_empty() { shared.get(path).cloned().unwrap_or_default() } else { members };
+        let members = members.unwrap_or_else(|| shared.get(path).cloned().unwrap_or_default());
         items.extend(members.iter().map(|member| format!("{path}::{member}")));
         items.insert(if is_function { name.clone() } else { path.to_owned() });
     }
@@ -95,8 +109,8 @@ fn items(json: &Value, shared: &BTreeMap<String, Items>) -> Result<Items> {
     Ok(items)
 }
 
-/// What is at the top of a crate, and the public members of each.
-fn members(json: &Value) -> Result<BTreeMap<String, Items>> {
+/// What is at the top of a crate, and the public members of what is made there.
+fn members(json: &Value) -> Result<BTreeMap<String, Option<Items>>> {
     let root = item(json, &json["root"]).context("no root")?;
     let mut all = BTreeMap::new();
     for id in ids(&root["inner"]["module"]["items"]) {
@@ -109,7 +123,8 @@ fn members(json: &Value) -> Result<BTreeMap<String, Items>> {
         ensure!(reexport["is_glob"] != true, "{name}: everything of it is public, and nobody sees what");
         let is_function = target.is_some_and(|target| target["inner"]["function"].is_object());
         let name = if is_function { format!("{name}(") } else { name.to_owned() };
-        all.insert(name, target.map(|target| members_of(json, target)).unwrap_or_default());
+        let made_here = target.filter(|target| target["inner"]["type_alias"].is_null());
+        all.insert(name, made_here.map(|target| members_of(json, target)));
     }
     Ok(all)
 }
@@ -167,7 +182,9 @@ mod tests {
     }
 
     fn shared() -> BTreeMap<String, Items> {
-        BTreeMap::from([("Server".to_owned(), Items::from(["serve(".to_owned()]))])
+        // What has the name of something shared, and is not that, has its own members.
+        let all = [("Server", "serve("), ("Client", "other(")];
+        all.map(|(name, member)| (name.to_owned(), Items::from([member.to_owned()]))).into()
     }
 
     #[test]

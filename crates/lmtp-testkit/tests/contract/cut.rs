@@ -89,7 +89,9 @@ fn lines_that_are_cut_anywhere() {
     }
     drop(running);
     // What was stored afterwards counts, too.
-    cases.iter().for_each(|case| case.agrees(&mailboxes));
+    for case in &cases {
+        case.agrees(&mailboxes);
+    }
     let some = |outcome| cases.iter().any(|case| case.report.recipients().any(|one| one.outcome() == outcome));
     assert!(Outcome::ALL.into_iter().all(some), "every outcome comes up");
 }

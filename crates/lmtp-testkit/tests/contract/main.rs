@@ -6,6 +6,11 @@
 
 #![cfg(unix)]
 #![allow(clippy::duplicate_mod, reason = "a module of the contract is compiled once for each front end")]
+#![allow(
+    clippy::ignored_unit_patterns,
+    clippy::while_let_on_iterator,
+    reason = "what is unit or an iterator in one front end is not in another"
+)]
 
 /// A call that waits, in async code.
 macro_rules! wait {
