@@ -15,7 +15,7 @@ const BLOCK: usize = 496;
 const SMALL_BLOCK: usize = 64;
 /// Octets in a stretch: it stays in the nearest cache. There are two more than
 /// blocks hold, for the octets behind the last.
-const STRETCH: usize = 32 * BLOCK + 2;
+pub(super) const STRETCH: usize = 32 * BLOCK + 2;
 /// Octets that are taken side by side.
 const LANES: usize = 16;
 
@@ -290,6 +290,39 @@ mod tests {
         for lines in 0..600 {
             let octets = b"\r\n".repeat(lines);
             assert_eq!(Looker::new().look(&octets), by_definition(&octets));
+        }
+    }
+
+    /// In a block of nothing but faults none may pass for the other half of a good line end.
+    #[test]
+    fn a_flood_of_one_kind_is_what_it_is() {
+        for flood in [&b"\n"[..], b"\r", b"\0", b"\x7f", b"\x80", b"\r\n", b"\r\n."] {
+            for before in ["", "a", "a\r\n"] {
+                let octets = [before.as_bytes(), &flood.repeat(2 * BLOCK)].concat();
+                assert_eq!(Looker::new().look(&octets), by_definition(&octets), "{}", flood.escape_ascii());
+            }
+        }
+    }
+
+    /// Faults are nothing to this look, and a dot is one only behind CRLF.
+    #[test]
+    fn a_look_for_dots_finds_the_first_at_the_start_of_a_line() {
+        let dots = |octets: &[u8]| Looker::new().dots(octets);
+        assert_eq!(dots(b".\n.\0\r\n.\r\n."), Look { good: 6, stop: Some(Stop::Dot), ..Look::default() });
+        assert_eq!(dots(b".\n.\0\r\n"), Look { good: 6, ..Look::default() });
+    }
+
+    /// One octet above 127, or two that could hide each other, wherever they stand.
+    #[test]
+    fn ascii_is_what_the_standard_library_tells() {
+        let mut octets = [b'a'; 2 * 1024 + 10];
+        assert!(is_ascii(&octets));
+        for place in 0..octets.len() - 1 {
+            octets[place..place + 2].fill(0x80);
+            assert!(!is_ascii(&octets), "two at {place}");
+            octets[place] = b'a';
+            assert!(!is_ascii(&octets), "one behind {place}");
+            octets[place + 1] = b'a';
         }
     }
 

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use bytes::{Buf, Bytes, BytesMut};
 use proptest::prelude::*;
 
+use super::look::STRETCH;
 use super::*;
 use crate::SendQueue;
 
@@ -26,7 +27,7 @@ fn unstuffed(pieces: &[&[u8]], newlines: BareNewlines) -> Told {
         while let Some(piece) = unstuffer.next(&mut input) {
             match piece {
                 Piece::Content(octets) => {
-                    assert!(!octets.is_empty());
+                    assert!(!octets.is_empty() && !unstuffer.is_over());
                     content.extend_from_slice(&octets);
                 }
                 Piece::End => assert!(unstuffer.is_over()),
@@ -173,6 +174,65 @@ fn what_was_read_is_not_copied() {
     assert_eq!((third.as_ptr(), third.len()), (start.wrapping_add(40_002 + 6), 304));
     assert_eq!(unstuffer.next(&mut input), Some(Piece::End));
     assert_eq!(unstuffer.next(&mut input), None);
+}
+
+/// Dots that stand near the border between two stretches are dots.
+#[test]
+fn a_dot_is_seen_wherever_a_stretch_ends() {
+    for before in STRETCH - 8..STRETCH + 3 {
+        for middle in ["\r\n..b", ".", "\r\n"] {
+            let wire = ["a".repeat(before), middle.into(), "c".repeat(300), "\r\n.\r\n".into()].concat();
+            let (content, _, _) = by_definition(wire.as_bytes(), BareNewlines::Reject).unwrap();
+            for newlines in [BareNewlines::Reject, BareNewlines::Keep] {
+                let (mut unstuffer, mut input) = (Unstuffer::new(newlines), BytesMut::from(wire.as_bytes()));
+                let mut pieces = Vec::new();
+                while let Some(Piece::Content(octets)) = unstuffer.next(&mut input) {
+                    pieces.push(octets);
+                }
+                assert!(unstuffer.is_over() && pieces.concat() == content, "{middle:?} behind {before}");
+                // And only they cut what was read.
+                assert_eq!(pieces.len(), 1 + usize::from(middle.ends_with('b')), "{middle:?} behind {before}");
+            }
+        }
+    }
+}
+
+/// A line of a dot and another octet is content at once: nothing is held back but
+/// what may be the end.
+#[test]
+fn only_what_may_be_the_end_is_held_back() {
+    let mut unstuffer = Unstuffer::new(BareNewlines::Reject);
+    let mut input = BytesMut::from(".");
+    assert_eq!(unstuffer.next(&mut input), None);
+    input.extend_from_slice(b"a");
+    assert_eq!(unstuffer.next(&mut input), Some(Piece::Content("a".into())));
+}
+
+#[test]
+fn short_runs_are_given_out_together_until_they_are_enough() {
+    let line = [b"..", &[b'a'; 61][..], b"\r\n"].concat();
+    let mut input = BytesMut::from(&[&line.repeat(65)[..], b".\r\n"].concat()[..]);
+    let mut unstuffer = Unstuffer::new(BareNewlines::Reject);
+    let mut pieces = Vec::new();
+    while let Some(Piece::Content(octets)) = unstuffer.next(&mut input) {
+        pieces.push(octets.len());
+    }
+    assert_eq!(pieces, [4096, 64]);
+}
+
+#[test]
+fn eight_bit_content_is_met_whatever_becomes_of_bare_newlines() {
+    for newlines in [BareNewlines::Reject, BareNewlines::Convert, BareNewlines::Keep] {
+        assert_eq!(unstuffed(&[b"a\r\n\r\nb\r\n"], newlines).met, ContentClass::SevenBit, "{newlines:?}");
+        assert_eq!(unstuffed(&[b"a\r\n\r\n\xfc\r\n"], newlines).met, ContentClass::EightBit, "{newlines:?}");
+    }
+}
+
+/// It may be somebody's letter.
+#[test]
+fn a_piece_shows_its_size_alone() {
+    assert_eq!(alloc::format!("{:?}", Piece::Content("Dear".into())), "Content(4 octets)");
+    assert_eq!(alloc::format!("{:?}", Piece::End), "End");
 }
 
 #[test]

@@ -240,6 +240,42 @@ mod tests {
         }
     }
 
+    /// When each command may be said, verb by verb: one that is let fall is not only refused.
+    #[test]
+    fn every_command_is_served_where_it_may_be_said() {
+        use {Action as A, State as S, Verb as V};
+        for state in COMMAND_STATES {
+            for &verb in V::ALL {
+                let (next, action) = step(state, Input::Command(verb));
+                let expected = match (verb, state) {
+                    (V::Quit, _) => A::Leave,
+                    (V::Bdat, S::Recipients) => A::Ask,
+                    (V::Bdat, S::Chunks) => A::TakeChunk,
+                    (V::Bdat, _) => A::DropChunk,
+                    (_, S::TurnedAway) => A::NotNow,
+                    (V::Noop | V::Vrfy | V::Expn | V::Help, _) => A::Serve,
+                    (V::Rset, _) => A::ReplyAndReset,
+                    (V::Lhlo, _)
+                    | (V::Rcpt, S::Sender | S::Recipients)
+                    | (V::Data, S::Recipients)
+                    | (V::Mail | V::Auth | V::StartTls | V::Xclient | V::Xforward | V::Trace, S::Ready) => A::Ask,
+                    (_, S::Greeted) => A::LhloFirst,
+                    _ => A::NotNow,
+                };
+                assert_eq!(action, expected, "{verb} in {state:?}");
+                let stays = match (verb, state) {
+                    (V::Quit, _) => S::Over,
+                    // Before LHLO there is nothing to go back to (RFC 5321 section 4.1.4).
+                    (V::Rset, S::TurnedAway | S::Greeted) => state,
+                    (V::Rset, _) => S::Ready,
+                    (V::Bdat, S::Sender) => S::BrokenChunks,
+                    _ => state,
+                };
+                assert_eq!(next, stays, "{verb} in {state:?}");
+            }
+        }
+    }
+
     /// Whatever is asked can be answered both ways.
     #[test]
     fn every_question_has_both_answers() {

@@ -126,6 +126,22 @@ mod tests {
         }
     }
 
+    /// What is on the wire cannot be taken back; all that is not is overruled, and a
+    /// new transaction knows of neither.
+    #[test]
+    fn one_verdict_for_everybody_who_has_no_reply() {
+        let mut verdicts = Verdicts::default();
+        (0..3).for_each(|_| verdicts.push());
+        assert_eq!((verdicts.len(), verdicts.released()), (3, 0));
+        assert!(verdicts.give(RecipientId(0), reply(0)) && verdicts.give(RecipientId(1), reply(1)));
+        assert_eq!((verdicts.release(), verdicts.released()), (Some(reply(0)), 1));
+        verdicts.overrule(&reply(9));
+        assert_eq!([(); 3].map(|()| verdicts.release()), [Some(reply(9)), Some(reply(9)), None]);
+        assert_eq!((verdicts.len(), verdicts.released()), (3, 3));
+        verdicts.clear();
+        assert_eq!(verdicts, Verdicts::default());
+    }
+
     #[test]
     fn what_can_stand_for_a_recipient() {
         for (code, can) in [(250, true), (452, true), (550, true), (354, false), (421, false)] {
