@@ -39,14 +39,13 @@ pub(super) fn compare(server: &mut Server, reference: &Reference, now: Instant) 
         flushes: _,
         // A session's own, from its beginning to its end.
         next_transaction,
+        mails,
         errors,
         drained,
         shutting_down,
         eof,
         write_closed,
-        // What LIMITS counts over the whole session, and the time that it takes: tests
-        // of their own hold these.
-        mails: _,
+        // The time that the whole session takes: tests of its own hold it.
         watch: _,
         // Whether AUTH was ever said: what a transcript shows depends on it.
         heard_auth: _,
@@ -66,6 +65,7 @@ pub(super) fn compare(server: &mut Server, reference: &Reference, now: Instant) 
     same("error", error, &fresh.error);
 
     same("next_transaction", &next_transaction.0, &reference.transactions);
+    same("mails", mails, &reference.mails);
     same("errors", errors, &reference.errors);
     same("drained", drained, &(reference.drained as u64));
     same("shutting_down", shutting_down, &reference.shutting_down);

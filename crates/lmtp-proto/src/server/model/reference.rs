@@ -114,6 +114,8 @@ enum Content {
 struct Transaction {
     id: u64,
     binary: bool,
+    /// RCPT commands.
+    rcpts: usize,
     /// The verdict on each accepted recipient, as far as it is known.
     verdicts: Vec<Option<Said>>,
     answered: usize,
@@ -148,6 +150,8 @@ pub(super) struct Reference {
     authenticating: bool,
     transaction: Option<Transaction>,
     pub(super) transactions: u64,
+    /// MAIL commands.
+    pub(super) mails: usize,
     pub(super) errors: usize,
     /// Octets of chunks that belong to no transaction.
     pub(super) drained: usize,
@@ -175,6 +179,7 @@ impl Reference {
             authenticating: false,
             transaction: None,
             transactions: 0,
+            mails: 0,
             errors: 0,
             drained: 0,
             shutting_down: false,

@@ -6,6 +6,7 @@ use super::{Content, Fault, Heard, Mail, Over, Question, RECIPIENTS, Reference, 
 impl Reference {
     /// A command.
     pub(super) fn hear(&mut self, word: Word) {
+        self.count(word);
         let blocked = self.blocked(word);
         match word {
             // What is no command is told before anything else.
@@ -40,6 +41,15 @@ impl Reference {
             },
             _ if self.transaction.is_some() => self.say(503),
             _ => self.between_transactions(word),
+        }
+    }
+
+    /// LIMITS counts commands, whatever becomes of them (RFC 9422 section 4).
+    fn count(&mut self, word: Word) {
+        match (word, &mut self.transaction) {
+            (Word::Mail(_) | Word::Line("MAIL FROM:<", _), _) => self.mails += 1,
+            (Word::Rcpt | Word::RcptWithMore | Word::Line("RCPT TO:<@>", _), Some(open)) => open.rcpts += 1,
+            _ => {}
         }
     }
 
@@ -88,7 +98,7 @@ impl Reference {
 
     fn mail(&mut self, mail: Mail) {
         let id = self.transactions;
-        if self.setting.messages.is_some_and(|most| id as usize >= most) {
+        if self.setting.messages.is_some_and(|most| self.mails > most) {
             self.say(421);
             return self.close(Ok(()));
         }
@@ -102,12 +112,12 @@ impl Reference {
     }
 
     fn in_transaction(&mut self, word: Word) {
-        let Some(Transaction { id, binary, ref verdicts, refused, .. }) = self.transaction else { return };
+        let Some(Transaction { id, binary, rcpts, ref verdicts, refused, .. }) = self.transaction else { return };
         let accepted = verdicts.len();
         match (word, refused) {
             (Word::RcptWithMore, _) => self.nonsense(555),
             (Word::Rcpt, Some(refused)) => self.said.push(refused),
-            (Word::Rcpt, None) if accepted == RECIPIENTS => self.say(452),
+            (Word::Rcpt, None) if rcpts > RECIPIENTS => self.say(452),
             (Word::Rcpt, None) => self.ask(Question::Rcpt, Heard::Rcpt(id, accepted)),
             (_, _) if accepted == 0 => self.say(503),
             (_, _) if binary => self.nonsense(503),
@@ -223,6 +233,7 @@ impl Reference {
             Question::Mail { binary } if yes => {
                 self.transaction = Some(Transaction {
                     id: self.transactions - 1,
+                    rcpts: 0,
                     binary,
                     verdicts: [].into(),
                     answered: 0,
