@@ -15,7 +15,7 @@ use lmtp_blocking::proto::value::Reply;
 use lmtp_blocking::proto::{Instant, Machine as _, Output};
 use lmtp_blocking::tls::{ServerTls, Tls};
 use lmtp_sasl::{AuthError, Mechanism, PlainServer, Secret, Verifier};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use support::{Run, lmtp, run};
 use tempfile::TempDir;
 
@@ -32,6 +32,8 @@ impl Secured {
         let authority_key = KeyPair::generate().unwrap();
         let mut authority = CertificateParams::new(Vec::new()).unwrap();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Two authorities of one name would be taken for each other.
+        authority.distinguished_name.push(DnType::CommonName, directory.path().display().to_string());
         let authority_certificate = authority.self_signed(&authority_key).unwrap();
         let issuer = Issuer::new(authority, authority_key);
         let key = KeyPair::generate().unwrap();
