@@ -52,7 +52,8 @@ pub(crate) fn is_rustdoc() -> bool {
 
 /// Is rustdoc, but with what is unstable allowed. To allow it to all of cargo would build every dependency anew.
 pub(crate) fn be_rustdoc() -> Result<()> {
-    let mut rustdoc = process::command("rustdoc");
+    // Where cargo calls it from, whatever that is.
+    let mut rustdoc = std::process::Command::new("rustdoc");
     let status = rustdoc.args(std::env::args_os().skip(1)).env("RUSTC_BOOTSTRAP", "1").status()?;
     ensure!(status.success(), "rustdoc: {status}");
     Ok(())

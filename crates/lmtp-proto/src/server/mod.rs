@@ -71,7 +71,7 @@ const INPUT_ROOM: usize = 2048;
 /// these bounds. Who says DATA and no more gets little.
 const CONTENT_ROOM: core::ops::RangeInclusive<usize> = 4096..=64 * 1024;
 /// A buffer is kept between messages when it is no larger than this.
-const KEPT: usize = 4096;
+const KEPT: usize = 8192;
 /// So many events are all that there are at once, without a transcript.
 const EVENTS: usize = 2;
 /// Replies wait up to this size before the client has to read some.
