@@ -21,12 +21,17 @@ const SHARED: &str = "lmtp-futures";
 const NAMES_ALL: &str = "crates/lmtp-testkit/tests/contract/every_item.rs";
 
 /// Names that only some have, and why. The file need not name them.
-const EXCEPTIONS: [(&str, &[&str], &str); 6] = [
+const EXCEPTIONS: [(&str, &[&str], &str); 7] = [
     ("AsyncStd", &["lmtp-async-std"], "its runtime"),
     ("Smol", &["lmtp-smol"], "its runtime"),
     ("Tokio", &["lmtp-tokio"], "its runtime"),
     ("Io", &["lmtp-async-std", "lmtp-smol", "lmtp-tokio"], "any async stream; a blocking one is a socket"),
     ("Timer", &["lmtp-async-std", "lmtp-smol"], "a part of the name of their `Io`; tokio's has it inside"),
+    (
+        "Deliveries::next",
+        &["lmtp-async-std", "lmtp-smol", "lmtp-tokio"],
+        "the blocking one is an iterator, whose trait has it",
+    ),
     ("Incoming::poll_next", &["lmtp-async-std", "lmtp-smol", "lmtp-tokio"], "nothing is polled where a thread waits"),
 ];
 
