@@ -27,7 +27,7 @@ fn one_sends_and_the_other_receives() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lmtp.sock");
     let place = format!("unix:{}", path.display());
-    let mut receive = Running(example("receive").arg(&place).stdout(Stdio::piped()).spawn().unwrap());
+    let mut receive = Running(example("blocking_receive").arg(&place).stdout(Stdio::piped()).spawn().unwrap());
     let deadline = Instant::now() + Duration::from_secs(20);
     while !path.exists() {
         assert!(Instant::now() < deadline, "it does not listen");
@@ -37,7 +37,7 @@ fn one_sends_and_the_other_receives() {
         ("bob@example.org", "bob@example.org: delivered: 250 2.0.0 Message stored\n"),
         ("eve@example.org", "eve@example.org: permanent: 550 5.1.1 No such user (in reply to RCPT)\n"),
     ] {
-        let mut send = example("send");
+        let mut send = example("blocking_send");
         let mut send = send.args([&place, to]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         // One that is refused may not read it.
         let _ = send.stdin.take().unwrap().write_all(b"Subject: hi\n\nHello!\n");

@@ -27,7 +27,7 @@ impl Verdicts {
     }
 
     /// How many recipients there are. Their
-    /// [`RecipientId`](lmtp_proto::RecipientId)s count from 0.
+    /// [`RecipientId`]s count from 0.
     #[expect(clippy::len_without_is_empty, reason = "a message is for somebody")]
     pub fn len(&self) -> usize {
         self.recipients as usize

@@ -1,21 +1,18 @@
-//! Sends a message: `cargo run --example send -- unix:/run/lmtp ann@example.org bob@example.org < message`.
+//! Sends a message: `cargo run --example tokio_send -- unix:/run/lmtp ann@example.org bob@example.org < message`.
 
 use std::env::args;
 use std::error::Error;
 use std::process::ExitCode;
 
-use lmtp_smol::{Body, send};
+use lmtp_tokio::{Body, send};
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
-    smol::block_on(run())
-}
-
-async fn run() -> Result<ExitCode, Box<dyn Error>> {
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut args = args().skip(1);
     let (Some(endpoint), Some(from)) = (args.next(), args.next()) else {
         return Err("usage: send ENDPOINT FROM TO… < MESSAGE".into());
     };
-    let report = send(endpoint.as_str(), &from, args, Body::reader(smol::Unblock::new(std::io::stdin()))).await?;
+    let report = send(endpoint.as_str(), &from, args, Body::reader(tokio::io::stdin())).await?;
     for recipient in report.recipients() {
         println!("{recipient}");
     }

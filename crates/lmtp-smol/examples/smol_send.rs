@@ -1,13 +1,13 @@
-//! Sends a message: `cargo run --example send -- unix:/run/lmtp ann@example.org bob@example.org < message`.
+//! Sends a message: `cargo run --example smol_send -- unix:/run/lmtp ann@example.org bob@example.org < message`.
 
 use std::env::args;
 use std::error::Error;
 use std::process::ExitCode;
 
-use lmtp_async_std::{Body, send};
+use lmtp_smol::{Body, send};
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
-    async_std::task::block_on(run())
+    smol::block_on(run())
 }
 
 async fn run() -> Result<ExitCode, Box<dyn Error>> {
@@ -15,7 +15,7 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
     let (Some(endpoint), Some(from)) = (args.next(), args.next()) else {
         return Err("usage: send ENDPOINT FROM TO… < MESSAGE".into());
     };
-    let report = send(endpoint.as_str(), &from, args, Body::reader(async_std::io::stdin())).await?;
+    let report = send(endpoint.as_str(), &from, args, Body::reader(smol::Unblock::new(std::io::stdin()))).await?;
     for recipient in report.recipients() {
         println!("{recipient}");
     }
