@@ -17,14 +17,22 @@ const COALESCE: usize = 256;
 /// [`advance`](Buf::advance) by what was taken.
 #[derive(Default)]
 pub struct SendQueue {
-    /// Finished segments, none of them empty.
-    segments: VecDeque<Bytes>,
-    /// Where small runs are gathered, behind all segments.
-    tail: BytesMut,
-    /// Octets in `segments` and `tail`.
+    /// What comes after what; none of them is empty.
+    segments: VecDeque<Segment>,
+    /// All octets of our own, those of one segment behind those of the other. One
+    /// buffer for all is filled again and again, whoever still waits.
+    own: BytesMut,
+    /// Octets in all segments.
     length: usize,
     /// Octets ever written.
     sent: u64,
+}
+
+/// Octets that stand together.
+enum Segment {
+    /// So many of our own.
+    Own(usize),
+    Shared(Bytes),
 }
 
 impl SendQueue {
@@ -39,8 +47,7 @@ impl SendQueue {
             return self.put(&octets);
         }
         self.length = self.length.saturating_add(octets.len());
-        self.finish_tail();
-        self.segments.push_back(octets);
+        self.segments.push_back(Segment::Shared(octets));
     }
 
     /// Appends a part of some octets, as [`push`](Self::push) does: what is short
@@ -55,23 +62,35 @@ impl SendQueue {
 
     /// Appends octets by copying them.
     pub fn put(&mut self, octets: &[u8]) {
+        if octets.is_empty() {
+            return;
+        }
+        match self.segments.back_mut() {
+            Some(Segment::Own(length)) => *length = length.saturating_add(octets.len()),
+            _ => self.segments.push_back(Segment::Own(octets.len())),
+        }
         self.length = self.length.saturating_add(octets.len());
-        self.tail.extend_from_slice(octets);
+        self.own.extend_from_slice(octets);
     }
 
     /// Appends all of another queue that has not been written; it is empty then.
     pub(crate) fn append(&mut self, other: &mut Self) {
-        other.finish_tail();
-        other.length = 0;
         for segment in other.segments.drain(..) {
-            self.push(segment);
+            match segment {
+                Segment::Shared(octets) => self.push(octets),
+                Segment::Own(length) => {
+                    self.put(other.own.get(..length).unwrap_or_default());
+                    other.own.advance(length);
+                }
+            }
         }
+        other.length = 0;
     }
 
     /// Forgets all that has not been written.
     pub fn clear(&mut self) {
         self.segments.clear();
-        self.tail.clear();
+        self.own.clear();
         self.length = 0;
     }
 
@@ -79,12 +98,12 @@ impl SendQueue {
     /// for more than `kept`.
     pub(crate) fn shrink(&mut self, kept: usize) {
         if self.is_empty() {
-            if self.segments.capacity().saturating_mul(size_of::<Bytes>()) > kept {
+            if self.segments.capacity().saturating_mul(size_of::<Segment>()) > kept {
                 self.segments = VecDeque::new();
             }
             // The room in front of what was written counts, too.
-            if self.tail.capacity() > kept || self.tail.try_reclaim(kept.saturating_add(1)) {
-                self.tail = BytesMut::new();
+            if self.own.capacity() > kept || self.own.try_reclaim(kept.saturating_add(1)) {
+                self.own = BytesMut::new();
             }
         }
     }
@@ -110,10 +129,13 @@ impl SendQueue {
         self.sent.saturating_add(self.length as u64)
     }
 
-    fn finish_tail(&mut self) {
-        if !self.tail.is_empty() {
-            self.segments.push_back(self.tail.split().freeze());
-        }
+    /// Octets that stand together, one run after the other.
+    fn runs(&self) -> impl Iterator<Item = &[u8]> {
+        let mut own = &self.own[..];
+        self.segments.iter().map(move |segment| match segment {
+            Segment::Own(length) => own.split_off(..*length).unwrap_or_default(),
+            Segment::Shared(octets) => octets,
+        })
     }
 }
 
@@ -123,14 +145,12 @@ impl Buf for SendQueue {
     }
 
     fn chunk(&self) -> &[u8] {
-        self.segments.front().map_or(&self.tail, |segment| segment)
+        self.runs().next().unwrap_or_default()
     }
 
     #[cfg(feature = "std")]
     fn chunks_vectored<'a>(&'a self, slices: &mut [std::io::IoSlice<'a>]) -> usize {
-        let tail = (!self.tail.is_empty()).then_some(&self.tail[..]);
-        let runs = self.segments.iter().map(|segment| &segment[..]).chain(tail);
-        slices.iter_mut().zip(runs).map(|(slice, run)| *slice = std::io::IoSlice::new(run)).count()
+        slices.iter_mut().zip(self.runs()).map(|(slice, run)| *slice = std::io::IoSlice::new(run)).count()
     }
 
     /// # Panics
@@ -142,16 +162,28 @@ impl Buf for SendQueue {
         self.sent = self.sent.saturating_add(written as u64);
         let mut rest = written;
         while rest > 0 {
-            let Some(segment) = self.segments.front_mut() else {
-                self.tail.advance(rest);
-                return;
-            };
-            if rest < segment.len() {
-                segment.advance(rest);
-                return;
+            let Some(segment) = self.segments.front_mut() else { return };
+            let taken = rest.min(segment.len());
+            match segment {
+                Segment::Own(length) => {
+                    *length = length.saturating_sub(taken);
+                    self.own.advance(taken);
+                }
+                Segment::Shared(octets) => octets.advance(taken),
             }
-            rest = rest.saturating_sub(segment.len());
-            self.segments.pop_front();
+            if segment.len() == 0 {
+                self.segments.pop_front();
+            }
+            rest = rest.saturating_sub(taken);
+        }
+    }
+}
+
+impl Segment {
+    fn len(&self) -> usize {
+        match self {
+            Self::Own(length) => *length,
+            Self::Shared(octets) => octets.len(),
         }
     }
 }

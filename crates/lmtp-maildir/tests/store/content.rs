@@ -20,11 +20,11 @@ fn store(root: &tempfile::TempDir, set: impl FnOnce(&mut Config)) -> Store {
 
 #[test]
 fn a_message_with_its_header_and_sizes() {
-    lmtp_testkit::proves!("R5321-4.4-f", "R5321-4.4-g");
+    lmtp_testkit::proves!("R5321-4.4-a", "R5321-4.4-f", "R5321-4.4-g", "R9228-4-b");
     for ends in [LineEnds::Lf, LineEnds::Crlf] {
         let root = root(&["example.net/bob"]);
         let store = store(&root, |config| config.line_ends = ends);
-        let content = "Return-Path: <old@x>\r\nSubject: hi\r\n\r\nHello\r\n.\r\n";
+        let content = "Return-Path: <old@x>\r\nDelivered-To: old@x\r\nSubject: hi\r\n\r\nHello\r\n.\r\n";
         let verdicts = deliver(&store, &["Bob@example.net", "bob@EXAMPLE.net"], content.as_bytes());
         assert!(verdicts.iter().all(Verdict::is_stored));
         assert_eq!(verdicts[0].reply().to_string(), "250 2.0.0 Saved");

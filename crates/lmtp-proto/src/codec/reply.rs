@@ -329,6 +329,22 @@ mod tests {
         assert_eq!(problem(b"250 a\rb\r\n"), SyntaxError::BareCr);
     }
 
+    /// What was searched of a line that came in pieces is forgotten with it.
+    #[test]
+    fn a_line_in_pieces_leaves_nothing_to_the_next() {
+        const LONG: &[u8] = b"250 a reply that comes in two pieces\r\n";
+        for cut in 0..LONG.len() {
+            let (mut reader, mut input) = (ReplyReader::new(), BytesMut::new());
+            let mut read = |octets: &[u8]| {
+                input.extend_from_slice(octets);
+                reader.read(&mut input, &Limits::default(), Phase::Mail)
+            };
+            assert_eq!(read(&LONG[..cut]), Ok(None));
+            assert!(matches!(read(&LONG[cut..]), Ok(Some(_))), "cut at {cut}");
+            assert!(matches!(read(b"250 b\n250 and more than the last\r\n"), Err(Error::Syntax { .. })), "cut at {cut}");
+        }
+    }
+
     #[test]
     fn limits_hold() {
         lmtp_testkit::proves!("R5321-4.5.3.1.5-b");

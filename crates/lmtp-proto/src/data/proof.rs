@@ -77,12 +77,11 @@ struct Unstuffing {
     /// judged, that one, and two behind it.
     window: Vec<u8>,
     problem: Option<ContentProblem>,
-    seen: Seen,
 }
 
 impl Unstuffing {
     fn of(newlines: BareNewlines) -> Self {
-        Self { newlines, window: b"\r\n".to_vec(), problem: None, seen: Seen::nothing() }
+        Self { newlines, window: b"\r\n".to_vec(), problem: None }
     }
 
     /// What becomes certain with this octet; `None` with the last of the data.
@@ -100,14 +99,9 @@ impl Unstuffing {
                 (BareNewlines::Convert, Some(ContentProblem::BareCr | ContentProblem::BareLf)) => {
                     content.extend_from_slice(b"\r\n");
                 }
-                (_, problem) => {
-                    self.problem = problem;
-                    // Nothing is seen any more, so no state differs by what might have been.
-                    self.seen = Seen { met: self.seen.met, ..Seen::nothing() };
-                }
+                (_, problem) => self.problem = problem,
             }
         }
-        self.seen.see(&content);
         Some(content)
     }
 }
@@ -120,8 +114,8 @@ struct Receiving {
     lag: Lag,
 }
 
-/// Every stream of octets there is: the end is where it must be, the content
-/// what it must be, and the class of it.
+/// Every stream of octets there is: the end is where it must be, and the content
+/// what it must be.
 fn unstuffing(newlines: BareNewlines) -> Explored {
     let start = Receiving {
         machine: Unstuffer::new(newlines),
@@ -151,7 +145,6 @@ fn unstuffing(newlines: BareNewlines) -> Explored {
         };
         assert!(at.lag.is_none() && at.input == piece[end + 1..], "{}", path.escape_ascii());
         assert_eq!(problem, at.definition.problem, "{}", path.escape_ascii());
-        assert_eq!(at.machine.met(), at.definition.seen.met, "{}", path.escape_ascii());
         None
     })
 }
@@ -162,7 +155,7 @@ fn unstuffing_equals_its_definition_for_all_input() {
     for newlines in [BareNewlines::Reject, BareNewlines::Convert, BareNewlines::Keep] {
         let explored = unstuffing(newlines);
         std::println!("{newlines:?}: {explored:?}");
-        assert!(explored.states > 5_000);
+        assert!(explored.states > 1_000);
     }
 }
 

@@ -4,9 +4,8 @@ use core::fmt;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::class::Class;
-use super::look::{Look, Looker, Stop, is_ascii, stretch};
-use super::{ContentClass, ContentError, ContentProblem};
+use super::look::{Looker, Stop, stretch};
+use super::{ContentError, ContentProblem};
 
 /// Shorter runs are copied together: a piece of their own would cost more.
 const SHORT: usize = 256;
@@ -80,7 +79,6 @@ enum At {
 pub struct Unstuffer {
     newlines: BareNewlines,
     at: At,
-    class: Class,
     received: u64,
     /// The line of the content that the next octet stands in.
     line: u64,
@@ -99,7 +97,6 @@ impl Unstuffer {
         Self {
             newlines,
             at: At::LineStart,
-            class: Class::new(),
             received: 0,
             line: 1,
             problem: None,
@@ -168,11 +165,6 @@ impl Unstuffer {
         self.next = None;
     }
 
-    /// The most that was met in the content given out.
-    pub fn met(&self) -> ContentClass {
-        self.class.met()
-    }
-
     /// Octets of content, what was not given out among them: the size of
     /// RFC 1870 section 5, when there is no problem.
     pub fn received(&self) -> u64 {
@@ -189,7 +181,7 @@ impl Unstuffer {
     pub(super) fn state(&self) -> impl Eq + core::hash::Hash + use<> {
         assert!(self.gathered.is_empty() && self.next.is_none(), "content is kept");
         let problem = self.problem.map(|error| error.problem);
-        (self.newlines, self.at, self.class.clone(), problem, self.discards, self.looker.state())
+        (self.newlines, self.at, problem, self.discards, self.looker.state())
     }
 
     #[cfg(test)]
@@ -205,10 +197,13 @@ impl Unstuffer {
             return (0, None);
         }
         let whole = input.strip_suffix(b"\r").unwrap_or(input);
+        let checks = self.newlines != BareNewlines::Keep && !self.discards;
         let mut run = 0;
         while let Some(rest) = whole.get(run..).filter(|rest| !rest.is_empty()) {
-            let look = self.look(stretch(rest));
+            let part = stretch(rest);
+            let look = if checks { self.looker.look(part) } else { self.looker.dots(part) };
             run = run.saturating_add(look.good);
+            self.line = self.line.saturating_add(look.lines);
             match look.stop {
                 Some(Stop::Fault(problem)) => return (run, Some(problem)),
                 Some(Stop::Dot) => return (run, None),
@@ -218,24 +213,6 @@ impl Unstuffer {
             }
         }
         (run, None)
-    }
-
-    /// Looks at what comes next, and takes what is told of it.
-    fn look(&mut self, octets: &[u8]) -> Look {
-        if self.discards {
-            return self.looker.dots(octets);
-        }
-        let mut look = match self.newlines {
-            BareNewlines::Keep => self.looker.dots(octets),
-            BareNewlines::Reject | BareNewlines::Convert => self.looker.look(octets),
-        };
-        let good = octets.get(..look.good).unwrap_or(octets);
-        if self.newlines == BareNewlines::Keep {
-            look.eight_bit = !is_ascii(good);
-        }
-        self.line = self.line.saturating_add(look.lines);
-        self.class.look(good, look.eight_bit, ContentClass::EightBitHeader);
-        look
     }
 
     /// Takes a run of content off the front of `input`; gives it back if it is to
@@ -273,7 +250,6 @@ impl Unstuffer {
         input.advance(1);
         self.gather(b"\r\n");
         self.at = At::Inside;
-        self.class.line_end();
         self.line = self.line.saturating_add(1);
         self.received = self.received.saturating_add(2);
     }

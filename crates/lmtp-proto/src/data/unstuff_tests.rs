@@ -16,7 +16,6 @@ struct Told {
     problem: Option<ContentError>,
     is_over: bool,
     left: Vec<u8>,
-    met: ContentClass,
     received: u64,
 }
 
@@ -40,7 +39,6 @@ fn unstuffed(pieces: &[&[u8]], newlines: BareNewlines) -> Told {
         problem: unstuffer.problem(),
         is_over: unstuffer.is_over(),
         left: input.to_vec(),
-        met: unstuffer.met(),
         received: unstuffer.received(),
     }
 }
@@ -98,9 +96,6 @@ proptest! {
             prop_assert_eq!(&whole.left, &wire[end..]);
             if problem.is_none() {
                 prop_assert_eq!(whole.received, content.len() as u64);
-                if newlines != BareNewlines::Keep {
-                    prop_assert_eq!(Some(whole.met), Content::of(&content, LineEndings::Reject).unwrap().class);
-                }
             }
         } else {
             prop_assert!(!whole.is_over);
@@ -137,7 +132,6 @@ proptest! {
         let told = unstuffed(&[left, right], BareNewlines::Reject);
         let content = Content::of(&message, LineEndings::Convert).unwrap();
         prop_assert_eq!(Some(told.content.len() as u64), content.size);
-        prop_assert_eq!(Some(told.met), content.class);
         prop_assert_eq!((told.problem, told.is_over, told.left), (None, true, Vec::new()));
         if Content::of(&message, LineEndings::Reject).is_ok() && (message.is_empty() || message.ends_with(b"\r\n")) {
             prop_assert_eq!(told.content, message);
@@ -218,14 +212,6 @@ fn short_runs_are_given_out_together_until_they_are_enough() {
         pieces.push(octets.len());
     }
     assert_eq!(pieces, [4096, 64]);
-}
-
-#[test]
-fn eight_bit_content_is_met_whatever_becomes_of_bare_newlines() {
-    for newlines in [BareNewlines::Reject, BareNewlines::Convert, BareNewlines::Keep] {
-        assert_eq!(unstuffed(&[b"a\r\n\r\nb\r\n"], newlines).met, ContentClass::SevenBit, "{newlines:?}");
-        assert_eq!(unstuffed(&[b"a\r\n\r\n\xfc\r\n"], newlines).met, ContentClass::EightBit, "{newlines:?}");
-    }
 }
 
 /// It may be somebody's letter.

@@ -389,7 +389,9 @@ impl Server {
     /// The wait that an output is part of, and how long it may take.
     fn wait(&self, output: &Output<Event>) -> (Wait, Duration) {
         let timeouts = &self.config.timeouts;
-        let command = timeouts.command.min(self.watch.left_of(timeouts.between_messages));
+        let left = self.watch.left_of(timeouts.between_messages);
+        // The last word may be that none is left; there is time to say it.
+        let command = if self.state == State::Over { timeouts.command } else { timeouts.command.min(left) };
         match (output, &self.open) {
             (Output::StartTls, _) => (Wait::Tls, command),
             (Output::Transmit, None) => (Wait::Write(self.flushes), command),

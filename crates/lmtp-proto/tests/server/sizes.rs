@@ -243,6 +243,17 @@ fn a_session_of_slow_reading_ends() {
     assert_eq!(driven.now, Instant::after_origin(Timeouts::default().between_messages));
 }
 
+/// When no time is left there is some to say so: the time for one command.
+#[test]
+fn the_last_word_has_time_of_its_own() {
+    let timeouts = Timeouts::default();
+    let mut driven = Driven::greeted(|config| config.timeouts.between_messages = timeouts.command);
+    driven.now = driven.server.poll_timeout().unwrap();
+    driven.server.handle_timeout(driven.now);
+    assert_eq!(driven.server.poll_output(driven.now), Ok(Output::Transmit));
+    assert_eq!(driven.server.poll_timeout(), Some(driven.now.saturating_add(timeouts.command)));
+}
+
 /// Neither the application's time nor that of the content counts, and with each
 /// message all of it is there again.
 #[test]

@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 use lmtp_proto::{
-    BareNewlines, Content, ContentClass, ContentError, ContentProblem, LineEndings, Piece, SendQueue, Stuffer,
+    BareNewlines, Content, ContentError, ContentProblem, LineEndings, Piece, SendQueue, Stuffer,
     Unstuffer,
 };
 
@@ -29,7 +29,6 @@ pub fn unstuff(data: &[u8]) {
 struct Unstuffed {
     content: Vec<u8>,
     problem: Option<ContentError>,
-    class: ContentClass,
     received: u64,
     is_over: bool,
     left: Vec<u8>,
@@ -47,8 +46,8 @@ fn unstuff_all(pieces: &[&[u8]], newlines: BareNewlines) -> Unstuffed {
         }
         assert!(unstuffer.is_over() || input.len() <= 2, "more is kept than could be the end");
     }
-    let (problem, class, received) = (unstuffer.problem(), unstuffer.met(), unstuffer.received());
-    Unstuffed { content, problem, class, received, is_over: unstuffer.is_over(), left: input.to_vec() }
+    let (problem, received) = (unstuffer.problem(), unstuffer.received());
+    Unstuffed { content, problem, received, is_over: unstuffer.is_over(), left: input.to_vec() }
 }
 
 fn compare_with_model(data: &[u8], newlines: BareNewlines, told: &Unstuffed) {
@@ -77,16 +76,15 @@ fn compare_with_model(data: &[u8], newlines: BareNewlines, told: &Unstuffed) {
             newlines == BareNewlines::Reject
                 || matches!(told.problem, None | Some(ContentError { problem: ContentProblem::Nul, .. }))
         );
-        send_again(&told.content, told.class);
+        send_again(&told.content);
     }
 }
 
 /// Content that had no fault up to its end, or to the fault.
-fn send_again(content: &[u8], class: ContentClass) {
+fn send_again(content: &[u8]) {
     let told = Content::of(content, LineEndings::Reject).expect("nothing bad is left");
-    assert_eq!(told.class, Some(class));
     let mut queue = SendQueue::new();
-    let mut stuffer = Stuffer::new(LineEndings::Reject, class);
+    let mut stuffer = Stuffer::new(LineEndings::Reject, told.class.expect("it was measured"));
     stuffer.push(&Bytes::copy_from_slice(content), &mut queue).expect("nothing bad is left");
     stuffer.finish(told.size, &mut queue).expect("the size is right");
     let wire = queue.copy_to_bytes(queue.remaining());
