@@ -1,7 +1,5 @@
 //! What only the application can decide.
 
-use alloc::boxed::Box;
-
 use crate::value::{
     AuthResponse, ClientAttributes, ForwardPath, LhloName, MailParams, MechanismName, RcptParams, ReversePath,
 };
@@ -17,8 +15,7 @@ use crate::{RecipientId, TransactionId};
 #[must_use = "the client waits for the answer"]
 pub struct Question {
     pub(super) number: u64,
-    /// In a box, for a question goes through many hands.
-    ask: Box<Ask>,
+    ask: Ask,
 }
 
 /// What is asked.
@@ -48,7 +45,7 @@ pub enum Ask {
 
 impl Question {
     pub(super) fn new(number: u64, ask: Ask) -> Self {
-        Self { number, ask: Box::new(ask) }
+        Self { number, ask }
     }
 
     /// What is asked.
@@ -58,7 +55,7 @@ impl Question {
 
     /// What was asked, once it is answered.
     pub(super) fn into_ask(self) -> Ask {
-        *self.ask
+        self.ask
     }
 }
 
