@@ -341,7 +341,10 @@ mod tests {
             };
             assert_eq!(read(&LONG[..cut]), Ok(None));
             assert!(matches!(read(&LONG[cut..]), Ok(Some(_))), "cut at {cut}");
-            assert!(matches!(read(b"250 b\n250 and more than the last\r\n"), Err(Error::Syntax { .. })), "cut at {cut}");
+            assert!(
+                matches!(read(b"250 b\n250 and more than the last\r\n"), Err(Error::Syntax { .. })),
+                "cut at {cut}"
+            );
         }
     }
 

@@ -34,10 +34,7 @@ impl<'a> Extension<'a> {
 
     /// Whether that is the keyword, in any case.
     fn is(&self, keyword: &str) -> bool {
-        let parts = self.line.as_bytes().split_at_checked(keyword.len());
-        parts.is_some_and(|(word, rest)| {
-            word.eq_ignore_ascii_case(keyword.as_bytes()) && rest.first().is_none_or(|&octet| octet == b' ')
-        })
+        is_of(self.line.as_bytes(), keyword)
     }
 
     /// What follows the keyword.
@@ -49,6 +46,13 @@ impl<'a> Extension<'a> {
     pub fn as_str(&self) -> &'a str {
         self.line
     }
+}
+
+/// Whether a line begins with that keyword, in any case, and it ends there.
+fn is_of(line: &[u8], keyword: &str) -> bool {
+    line.split_at_checked(keyword.len()).is_some_and(|(word, rest)| {
+        word.eq_ignore_ascii_case(keyword.as_bytes()) && rest.first().is_none_or(|&octet| octet == b' ')
+    })
 }
 
 impl Capabilities {
@@ -152,26 +156,6 @@ impl Capabilities {
         self.limits
     }
 
-    fn read_limits(&self) -> LimitsOffered {
-        let mut offered = LimitsOffered::default();
-        let words = self.parameters("LIMITS").unwrap_or_default().split(|&octet| octet == b' ');
-        for word in words.filter(|word| !word.is_empty()) {
-            let Some((name, value)) = codec::whole(codec::capability::limit, word) else {
-                return LimitsOffered::default();
-            };
-            for (known, place) in [
-                (&b"MAILMAX"[..], &mut offered.mail_max),
-                (b"RCPTMAX", &mut offered.rcpt_max),
-                (b"RCPTDOMAINMAX", &mut offered.rcpt_domain_max),
-            ] {
-                if name.eq_ignore_ascii_case(known) {
-                    *place = value;
-                }
-            }
-        }
-        offered
-    }
-
     /// DELIVERBY (RFC 2852): `None` when not offered.
     pub fn deliver_by(&self) -> Option<DeliverByOffer> {
         let parameters = self.parameters("DELIVERBY")?;
@@ -235,6 +219,29 @@ pub struct LimitsOffered {
     pub rcpt_domain_max: Option<u32>,
 }
 
+impl LimitsOffered {
+    /// All `None` when not readable.
+    fn read(parameters: &[u8]) -> Self {
+        let mut offered = Self::default();
+        let words = parameters.split(|&octet| octet == b' ');
+        for word in words.filter(|word| !word.is_empty()) {
+            let Some((name, value)) = codec::whole(codec::capability::limit, word) else {
+                return Self::default();
+            };
+            for (known, place) in [
+                (&b"MAILMAX"[..], &mut offered.mail_max),
+                (b"RCPTMAX", &mut offered.rcpt_max),
+                (b"RCPTDOMAINMAX", &mut offered.rcpt_domain_max),
+            ] {
+                if name.eq_ignore_ascii_case(known) {
+                    *place = value;
+                }
+            }
+        }
+        offered
+    }
+}
+
 /// What DELIVERBY tells (RFC 2852 section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -247,11 +254,17 @@ impl From<&Reply> for Capabilities {
     fn from(reply: &Reply) -> Self {
         // Nearly always it is UTF-8, and then this is faster than `text` alone.
         let text = str::from_utf8(reply.octets()).map(Cow::Borrowed);
-        let text = text.unwrap_or_else(|_| reply.text()).into();
-        let mut offered = Self { text, pipelining: false, limits: LimitsOffered::default() };
-        offered.pipelining = offered.offers("PIPELINING");
-        offered.limits = offered.read_limits();
-        offered
+        let text: Box<str> = text.unwrap_or_else(|_| reply.text()).into();
+        let (mut pipelining, mut limits) = (false, None);
+        // In one go: lines are short.
+        for line in text.as_bytes().split(|&octet| octet == b'\n').skip(1) {
+            if is_of(line, "PIPELINING") {
+                pipelining = true;
+            } else if limits.is_none() && is_of(line, "LIMITS") {
+                limits = Some(LimitsOffered::read(line.get("LIMITS".len()..).unwrap_or_default()));
+            }
+        }
+        Self { text, pipelining, limits: limits.unwrap_or_default() }
     }
 }
 

@@ -2,8 +2,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 use lmtp_proto::{
-    BareNewlines, Content, ContentError, ContentProblem, LineEndings, Piece, SendQueue, Stuffer,
-    Unstuffer,
+    BareNewlines, Content, ContentError, ContentProblem, LineEndings, Piece, SendQueue, Stuffer, Unstuffer,
 };
 
 use crate::model;
