@@ -7,6 +7,7 @@
 
 mod callgrind;
 mod figures;
+mod frontends;
 mod programs;
 mod proto;
 
@@ -26,7 +27,7 @@ pub(crate) struct Options {
 type Measure = fn(&Options) -> Result<Vec<Figure>>;
 
 /// All sets, by their names.
-const SETS: [(&str, Measure); 1] = [("proto", proto::measure)];
+const SETS: [(&str, Measure); 2] = [("proto", proto::measure), ("frontends", frontends::measure)];
 
 /// Measures one set, or all; prints what came of it.
 pub(crate) fn run(set: Option<&str>, options: &Options) -> Result<()> {

@@ -4,11 +4,11 @@
 //! server fills in a [`server::Server`] and gets all of its checks; one that is a client is a
 //! [`client::Client`] and gets those, against our own [`desk::Desk`].
 
-mod apt;
+pub(crate) mod apt;
 mod checks;
 mod client;
 mod cyrus;
-mod daemon;
+pub(crate) mod daemon;
 mod desk;
 mod dovecot;
 mod exim;

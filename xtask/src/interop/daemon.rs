@@ -39,6 +39,11 @@ impl Daemon {
         Ok(Self { name, master, stopped: false })
     }
 
+    /// The process that was started.
+    pub(crate) fn id(&self) -> u32 {
+        self.master.id()
+    }
+
     /// Waits until `is_ready`; an error if the server ends before, or takes longer than ten seconds.
     pub(crate) fn wait_until(&mut self, is_ready: impl Fn() -> bool) -> Result<()> {
         let deadline = Instant::now() + GRACE;

@@ -3,7 +3,7 @@
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use super::extensions::Use;
+use super::extensions::Usable;
 use super::inflight::Expected;
 use super::table::{Action, Input, More, State, Tone, following, step};
 use super::{Client, Event, Line, Pipelining, SingleFinal};
@@ -102,12 +102,12 @@ impl Client {
     /// Prepares the next message for which there is something to ask; those for
     /// which nobody is left to ask for are over. `false` if there is none.
     pub(super) fn begin_next(&mut self) -> bool {
-        while let (Some(transaction), Some(offered)) = (self.transactions.waiting(), &self.capabilities) {
-            if self.config.extensions.limits != Use::Forbid && self.used.is_exhausted(offered) {
+        while let (Some(transaction), Some(usable)) = (self.transactions.waiting(), &self.usable) {
+            if self.used.is_exhausted(&usable.limits) {
                 self.turn_away();
                 return false;
             }
-            if transaction.prepare(offered, &self.config, self.opening.secured, &mut self.used) {
+            if transaction.prepare(usable, &self.config, self.opening.secured, &mut self.used) {
                 self.used.begin();
                 return true;
             }
@@ -126,7 +126,7 @@ impl Client {
                 None => return false,
             },
             (Verb::Lhlo, _) => {
-                self.capabilities = None;
+                (self.capabilities, self.usable) = (None, None);
                 (Command::Lhlo(self.config.lhlo_name.clone()), Expected::Reply(verb))
             }
             (Verb::StartTls, _) => (Command::StartTls, Expected::Reply(verb)),
@@ -190,7 +190,11 @@ impl Client {
         }
         match (expected, self.transactions.current_mut()) {
             (Expected::Greeting, _) => self.greeting = Some(reply.clone()),
-            (Expected::Reply(Verb::Lhlo), _) => self.capabilities = Some(Capabilities::from(reply)),
+            (Expected::Reply(Verb::Lhlo), _) => {
+                let offered = Capabilities::from(reply);
+                self.usable = Some(Usable::of(&offered, &self.config.extensions));
+                self.capabilities = Some(offered);
+            }
             (Expected::Reply(verb @ (Verb::StartTls | Verb::Auth)), _) => {
                 self.hear_opening(verb, tone, reply);
                 if self.error.is_some() {

@@ -1,6 +1,6 @@
 //! Which extensions are used.
 
-use crate::value::Capabilities;
+use crate::value::{Capabilities, LimitsOffered};
 
 /// Whether an extension is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -57,60 +57,49 @@ pub struct Extensions {
     pub others: Use,
 }
 
-/// What is used of what a server offers.
+/// What is used of what a server offers: read once a session, asked for with
+/// every message.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Usable<'a> {
-    pub(super) offered: &'a Capabilities,
-    extensions: Extensions,
+#[expect(clippy::struct_excessive_bools, reason = "a set")]
+pub(super) struct Usable {
+    /// Whether a size is told, and the limit that the server has named.
+    pub(super) size: Option<u64>,
+    pub(super) eight_bit_mime: bool,
+    pub(super) smtputf8: bool,
+    pub(super) chunking: bool,
+    pub(super) binary_mime: bool,
+    pub(super) dsn: bool,
+    pub(super) auth: bool,
+    pub(super) deliver_by: bool,
+    /// The shortest time that DELIVERBY takes, in seconds.
+    pub(super) shortest_time: Option<u32>,
+    pub(super) priority: bool,
+    pub(super) require_tls: bool,
+    pub(super) xrcptforward: bool,
+    pub(super) ignore_quota: bool,
+    pub(super) others: bool,
+    pub(super) limits: LimitsOffered,
 }
 
-impl<'a> Usable<'a> {
-    pub(super) fn new(offered: &'a Capabilities, extensions: Extensions) -> Self {
-        Self { offered, extensions }
-    }
-
-    /// Whether a size is told, and the limit that the server has named.
-    pub(super) fn size(self) -> Option<u64> {
-        self.extensions.size.of(self.offered.size().is_some()).then(|| self.offered.size().unwrap_or(0))
-    }
-
-    pub(super) fn eight_bit_mime(self) -> bool {
-        self.extensions.eight_bit_mime.of(self.offered.eight_bit_mime())
-    }
-
-    pub(super) fn smtputf8(self) -> bool {
-        self.extensions.smtputf8.of(self.offered.smtputf8())
-    }
-
-    pub(super) fn dsn(self) -> bool {
-        self.extensions.dsn.of(self.offered.dsn())
-    }
-
-    pub(super) fn auth(self) -> bool {
-        self.extensions.auth.of(self.offered.auth().next().is_some())
-    }
-
-    pub(super) fn deliver_by(self) -> bool {
-        self.extensions.deliver_by.of(self.offered.deliver_by().is_some())
-    }
-
-    pub(super) fn priority(self) -> bool {
-        self.extensions.priority.of(self.offered.priority().is_some())
-    }
-
-    pub(super) fn require_tls(self) -> bool {
-        self.extensions.require_tls.of(self.offered.require_tls())
-    }
-
-    pub(super) fn xrcptforward(self) -> bool {
-        self.extensions.xrcptforward.of(self.offered.xrcptforward())
-    }
-
-    pub(super) fn ignore_quota(self) -> bool {
-        self.extensions.ignore_quota.of(self.offered.ignore_quota())
-    }
-
-    pub(super) fn others(self) -> bool {
-        self.extensions.others != Use::Forbid
+impl Usable {
+    pub(super) fn of(offered: &Capabilities, extensions: &Extensions) -> Self {
+        let (size, by) = (offered.size(), offered.deliver_by());
+        Self {
+            size: extensions.size.of(size.is_some()).then_some(size.unwrap_or(0)),
+            eight_bit_mime: extensions.eight_bit_mime.of(offered.eight_bit_mime()),
+            smtputf8: extensions.smtputf8.of(offered.smtputf8()),
+            chunking: offered.chunking(),
+            binary_mime: offered.binary_mime(),
+            dsn: extensions.dsn.of(offered.dsn()),
+            auth: extensions.auth.of(offered.auth().next().is_some()),
+            deliver_by: extensions.deliver_by.of(by.is_some()),
+            shortest_time: by.and_then(|by| by.minimum),
+            priority: extensions.priority.of(offered.priority().is_some()),
+            require_tls: extensions.require_tls.of(offered.require_tls()),
+            xrcptforward: extensions.xrcptforward.of(offered.xrcptforward()),
+            ignore_quota: extensions.ignore_quota.of(offered.ignore_quota()),
+            others: extensions.others != Use::Forbid,
+            limits: if extensions.limits == Use::Forbid { LimitsOffered::default() } else { offered.limits() },
+        }
     }
 }

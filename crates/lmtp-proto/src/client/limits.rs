@@ -6,7 +6,7 @@ use alloc::format;
 use alloc::string::String;
 
 use crate::report::FaultKind;
-use crate::value::{Capabilities, ForwardPath};
+use crate::value::{ForwardPath, LimitsOffered};
 use crate::{Fault, Phase, Report};
 
 /// What this session has used up.
@@ -22,8 +22,8 @@ pub(super) struct Used {
 impl Used {
     /// Whether the server takes no other message in this session (RFC 9422
     /// section 4.1).
-    pub(super) fn is_exhausted(&self, offered: &Capabilities) -> bool {
-        offered.limits().mail_max.is_some_and(|most| self.mails >= most)
+    pub(super) fn is_exhausted(&self, limits: &LimitsOffered) -> bool {
+        limits.mail_max.is_some_and(|most| self.mails >= most)
     }
 
     /// A transaction begins.
@@ -33,8 +33,7 @@ impl Used {
 
     /// Withholds the recipients that the server would not take in this
     /// transaction (RFC 9422 sections 4.2 and 4.3).
-    pub(super) fn withhold(&mut self, report: &mut Report, offered: &Capabilities) {
-        let limits = offered.limits();
+    pub(super) fn withhold(&mut self, report: &mut Report, limits: &LimitsOffered) {
         let most = limits.rcpt_max.unwrap_or(u32::MAX);
         let most_domains = limits.rcpt_domain_max.map(|most| most as usize);
         let mut asked: u32 = 0;

@@ -47,6 +47,7 @@ use core::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use self::deadline::Deadline;
+use self::extensions::Usable;
 use self::inflight::{Expected, InFlight};
 use self::limits::Used;
 use self::open::Opening;
@@ -116,6 +117,8 @@ pub struct Client {
     replies: u64,
     greeting: Option<Reply>,
     capabilities: Option<Capabilities>,
+    /// What is used of them.
+    usable: Option<Usable>,
     opening: Opening,
     transactions: Transactions,
     next_transaction: TransactionId,
@@ -152,6 +155,7 @@ impl Client {
             replies: 0,
             greeting: None,
             capabilities: None,
+            usable: None,
             opening,
             transactions: Transactions::default(),
             next_transaction: TransactionId::default(),
@@ -359,8 +363,7 @@ impl Client {
     /// (MAILMAX, RFC 9422 section 4.1). What was sent is answered; the next
     /// message needs another connection.
     pub fn needs_new_connection(&self) -> bool {
-        let obeyed = self.config.extensions.limits != Use::Forbid;
-        obeyed && self.capabilities.as_ref().is_some_and(|offered| self.used.is_exhausted(offered))
+        self.usable.as_ref().is_some_and(|usable| self.used.is_exhausted(&usable.limits))
     }
 
     /// Whether [`deliver`](Self::deliver) would take a message now that has a

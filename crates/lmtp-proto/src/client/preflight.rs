@@ -3,7 +3,7 @@
 use super::extensions::Usable;
 use super::{Chunking, Config, EightBit};
 use crate::report::{Answer, RecipientFacts};
-use crate::value::{BodyType, ByMode, Capabilities, EnhancedCode, MailParams, RcptParams, Reply, ReplyCode};
+use crate::value::{BodyType, ByMode, EnhancedCode, MailParams, RcptParams, Reply, ReplyCode};
 use crate::{Content, ContentClass, RecipientId, Report};
 
 /// What MAIL will say, and what the content may hold then.
@@ -24,12 +24,11 @@ pub(super) fn plan(
     report: &mut Report,
     wishes: &MailParams,
     content: Content,
-    offered: &Capabilities,
+    usable: &Usable,
     config: &Config,
     secured: bool,
 ) -> Plan {
-    let usable = Usable::new(offered, config.extensions);
-    if !usable.smtputf8() {
+    if !usable.smtputf8 {
         for recipient in report.recipients.iter_mut().filter(|recipient| needs_smtputf8(recipient)) {
             recipient.rcpt = refusal(553, (6, 7), "the recipient needs SMTPUTF8, which the server does not offer");
         }
@@ -38,8 +37,8 @@ pub(super) fn plan(
 
     let class = content.class.unwrap_or(ContentClass::EightBit);
     let needs_smtputf8 = wishes.smtputf8 || class == ContentClass::EightBitHeader || has_utf8(report, wishes);
-    let smtputf8 = usable.smtputf8() && needs_smtputf8;
-    let eight_bit_mime = usable.eight_bit_mime() && class > ContentClass::SevenBit;
+    let smtputf8 = usable.smtputf8 && needs_smtputf8;
+    let eight_bit_mime = usable.eight_bit_mime && class > ContentClass::SevenBit;
     let binary = class == ContentClass::Binary;
     let allowed = match (smtputf8, eight_bit_mime) {
         _ if binary => ContentClass::Binary,
@@ -49,7 +48,7 @@ pub(super) fn plan(
         (true, true) => ContentClass::EightBitHeader,
     };
     let mut params = wishes.clone();
-    params.size = usable.size().and(content.size);
+    params.size = usable.size.and(content.size);
     params.body = match binary {
         true => Some(BodyType::BinaryMime),
         false => eight_bit_mime.then_some(BodyType::EightBitMime),
@@ -58,19 +57,12 @@ pub(super) fn plan(
     if report.mail.is_none() {
         leave_out(report, &mut params, usable);
     }
-    let chunked = binary || config.chunking == Chunking::Always && offered.chunking();
+    let chunked = binary || config.chunking == Chunking::Always && usable.chunking;
     Plan { params, allowed, chunked }
 }
 
 /// The same for a recipient that comes when MAIL was sent, with these parameters.
-pub(super) fn plan_recipient(
-    report: &mut Report,
-    id: RecipientId,
-    said: &MailParams,
-    offered: &Capabilities,
-    config: &Config,
-) {
-    let usable = Usable::new(offered, config.extensions);
+pub(super) fn plan_recipient(report: &mut Report, id: RecipientId, said: &MailParams, usable: &Usable) {
     let mut missing = Missing::default();
     let Some(recipient) = report.recipients.get_mut(id.index()) else { return };
     if needs_smtputf8(recipient) && !said.smtputf8 {
@@ -101,25 +93,25 @@ fn needs_smtputf8(recipient: &RecipientFacts) -> bool {
 
 /// RFC 6531 section 3.5, RFC 6152 section 3, RFC 3030 section 3, RFC 1870
 /// section 6.1.
-fn refusal_for_all(report: &Report, content: Content, usable: Usable<'_>, config: &Config) -> Option<Answer> {
+fn refusal_for_all(report: &Report, content: Content, usable: &Usable, config: &Config) -> Option<Answer> {
     let send = config.eight_bit == EightBit::Send;
     let binary = content.class == Some(ContentClass::Binary);
-    if !report.from.is_ascii() && !usable.smtputf8() {
+    if !report.from.is_ascii() && !usable.smtputf8 {
         return refusal(550, (6, 7), "the sender needs SMTPUTF8, which the server does not offer");
     }
-    if content.class == Some(ContentClass::EightBitHeader) && !usable.smtputf8() && !send {
+    if content.class == Some(ContentClass::EightBitHeader) && !usable.smtputf8 && !send {
         return refusal(554, (6, 9), "the header holds UTF-8 and the server does not offer SMTPUTF8");
     }
     if binary && config.chunking == Chunking::Off {
         return refusal(554, (6, 1), "the message is binary and BDAT is not to be used");
     }
-    if binary && !(usable.offered.chunking() && usable.offered.binary_mime()) {
+    if binary && !(usable.chunking && usable.binary_mime) {
         return refusal(554, (6, 1), "the message is binary and the server does not offer CHUNKING and BINARYMIME");
     }
-    if !binary && content.class > Some(ContentClass::SevenBit) && !usable.eight_bit_mime() && !send {
+    if !binary && content.class > Some(ContentClass::SevenBit) && !usable.eight_bit_mime && !send {
         return refusal(554, (6, 3), "the message is 8-bit and the server does not offer 8BITMIME");
     }
-    match (usable.size(), content.size) {
+    match (usable.size, content.size) {
         (Some(limit), Some(size)) if limit > 0 && size > limit => {
             refusal(552, (3, 4), "the message is larger than the server's SIZE")
         }
@@ -129,21 +121,21 @@ fn refusal_for_all(report: &Report, content: Content, usable: Usable<'_>, config
 
 /// What was promised to the sender and this server cannot keep: RFC 8689 section
 /// 4.2.1, RFC 2852 section 4.1.4.1.
-fn unkept(wishes: &MailParams, usable: Usable<'_>, secured: bool) -> Option<Answer> {
-    if wishes.others.iter().any(|param| !param.is_ascii()) && !usable.smtputf8() {
+fn unkept(wishes: &MailParams, usable: &Usable, secured: bool) -> Option<Answer> {
+    if wishes.others.iter().any(|param| !param.is_ascii()) && !usable.smtputf8 {
         return refusal(550, (6, 7), "a parameter needs SMTPUTF8, which the server does not offer");
     }
     if wishes.require_tls && !secured {
         return refusal(550, (7, 10), "the message requires TLS and the connection is not encrypted");
     }
-    if wishes.require_tls && !usable.require_tls() {
+    if wishes.require_tls && !usable.require_tls {
         return refusal(550, (7, 30), "the message requires TLS and the server does not offer REQUIRETLS");
     }
     let by = wishes.by.filter(|by| by.mode() == ByMode::Return)?;
-    if !usable.deliver_by() {
+    if !usable.deliver_by {
         return refusal(554, (3, 3), "the message is to be returned in time and the server does not offer DELIVERBY");
     }
-    let minimum = usable.offered.deliver_by().and_then(|offer| offer.minimum)?;
+    let minimum = usable.shortest_time?;
     match i64::from(by.seconds()) < i64::from(minimum) {
         true => refusal(554, (3, 3), "the message is to be returned sooner than the server's DELIVERBY allows"),
         false => None,
@@ -153,44 +145,44 @@ fn unkept(wishes: &MailParams, usable: Usable<'_>, secured: bool) -> Option<Answ
 /// Leaves out the parameters that the server does not offer to take. Whoever set
 /// them is told, but for MT-PRIORITY, which is a wish and no more (RFC 6710
 /// section 4.2).
-fn leave_out(report: &mut Report, params: &mut MailParams, usable: Usable<'_>) {
+fn leave_out(report: &mut Report, params: &mut MailParams, usable: &Usable) {
     let mut missing = Missing::default();
-    if !usable.dsn() {
+    if !usable.dsn {
         missing.dsn |= params.ret.take().is_some() | params.envid.take().is_some();
     }
-    if !usable.auth() {
+    if !usable.auth {
         missing.auth = params.auth.take().is_some();
     }
-    if !usable.deliver_by() {
+    if !usable.deliver_by {
         missing.by = params.by.take().is_some();
     }
-    if !usable.priority() {
+    if !usable.priority {
         params.priority = None;
     }
-    if !usable.others() {
+    if !usable.others {
         missing.others |= !core::mem::take(&mut params.others).is_empty();
     }
     for params in report.recipients.iter_mut().filter_map(|recipient| recipient.params.as_deref_mut()) {
-        leave_out_of_rcpt(params, usable, usable.smtputf8(), &mut missing);
+        leave_out_of_rcpt(params, usable, usable.smtputf8, &mut missing);
     }
     missing.tell(report);
 }
 
-fn leave_out_of_rcpt(params: &mut RcptParams, usable: Usable<'_>, smtputf8: bool, missing: &mut Missing) {
-    if !usable.dsn() {
+fn leave_out_of_rcpt(params: &mut RcptParams, usable: &Usable, smtputf8: bool, missing: &mut Missing) {
+    if !usable.dsn {
         missing.dsn |= params.notify.take().is_some() | params.orcpt.take().is_some();
     }
     if let Some(orcpt) = params.orcpt.take_if(|orcpt| !orcpt.is_ascii() && !smtputf8) {
         params.orcpt = orcpt.to_ascii().ok();
         missing.orcpt |= params.orcpt.is_none();
     }
-    if !usable.xrcptforward() {
+    if !usable.xrcptforward {
         missing.forward |= params.forward.take().is_some();
     }
-    if !usable.ignore_quota() {
+    if !usable.ignore_quota {
         missing.quota |= core::mem::take(&mut params.ignore_quota);
     }
-    if !usable.others() {
+    if !usable.others {
         missing.others |= !core::mem::take(&mut params.others).is_empty();
     }
 }

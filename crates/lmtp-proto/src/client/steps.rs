@@ -40,8 +40,8 @@ impl Client {
         let Some(transaction) = self.transactions.open_mut() else { return Err(Misuse::NoTransaction) };
         let id = transaction.add(to, params).ok_or(Misuse::Busy)?;
         self.glance = Glance::Due;
-        if let Some(offered) = &self.capabilities
-            && let Some(reply) = transaction.check(id, offered, &self.config)
+        if let Some(usable) = &self.usable
+            && let Some(reply) = transaction.check(id, usable)
         {
             self.events.push_back(Event::Recipient(transaction.id(), id, reply));
         }

@@ -5,14 +5,14 @@ use core::{iter, mem};
 use bytes::Bytes;
 
 use super::content::{Chunk, End, Writer};
-use super::extensions::Use;
+use super::extensions::Usable;
 use super::inflight::Expected;
 use super::limits::Used;
 use super::preflight;
 use super::table::{More, Next, Tone};
 use super::{Config, Event};
 use crate::report::{Answer, RecipientFacts};
-use crate::value::{Capabilities, Command, MailParams, RcptParams, Reply, ReplyCode, Verb};
+use crate::value::{Command, MailParams, RcptParams, Reply, ReplyCode, Verb};
 use crate::{
     Content, ContentClass, ContentError, Envelope, Fault, ForwardPath, Limit, Limits, LineEndings, Phase, RecipientId,
     Report, SendQueue, TransactionId,
@@ -96,9 +96,9 @@ impl Transaction {
 
     /// What is known of a recipient that was added, without asking the server; where
     /// the transaction has not begun, that is found out then.
-    pub(super) fn check(&mut self, id: RecipientId, offered: &Capabilities, config: &Config) -> Option<Reply> {
+    pub(super) fn check(&mut self, id: RecipientId, usable: &Usable) -> Option<Reply> {
         if self.is_under_way() {
-            preflight::plan_recipient(&mut self.report, id, &self.params, offered, config);
+            preflight::plan_recipient(&mut self.report, id, &self.params, usable);
             self.next = self.place_from(self.next);
         }
         Some(self.report.recipients.get(id.index())?.rcpt.as_ref()?.reply.clone())
@@ -144,12 +144,12 @@ impl Transaction {
         Some(self.id())
     }
 
-    /// Decides what is to be asked of a server that offers this; `false` when
+    /// Decides what is to be asked of a server of which this is used; `false` when
     /// nobody is left to ask for.
-    pub(super) fn prepare(&mut self, offered: &Capabilities, config: &Config, secured: bool, used: &mut Used) -> bool {
-        let plan = preflight::plan(&mut self.report, &self.params, self.content, offered, config, secured);
-        if self.report.mail.is_none() && config.extensions.limits != Use::Forbid {
-            used.withhold(&mut self.report, offered);
+    pub(super) fn prepare(&mut self, usable: &Usable, config: &Config, secured: bool, used: &mut Used) -> bool {
+        let plan = preflight::plan(&mut self.report, &self.params, self.content, usable, config, secured);
+        if self.report.mail.is_none() {
+            used.withhold(&mut self.report, &usable.limits);
         }
         self.params = plan.params;
         self.writer = Writer::new(plan.chunked, config.line_endings, plan.allowed);

@@ -22,8 +22,9 @@ const LANES: usize = 16;
 /// Looks at one part after the other.
 #[derive(Debug, Clone)]
 pub(super) struct Looker {
-    /// Finds a dot at the start of a line.
-    dots: Finder<'static>,
+    /// Finds a dot at the start of a line. Made when it is first needed, for that
+    /// takes as long as a look at a short message.
+    dots: Option<Finder<'static>>,
     /// Whether the last look ended soon. Dots and faults come in flocks: where
     /// the next is near, blocks are of no use.
     is_wary: bool,
@@ -88,7 +89,7 @@ pub(super) fn is_ascii(octets: &[u8]) -> bool {
 impl Looker {
     pub(super) fn new() -> Self {
         Self {
-            dots: Finder::new(b"\r\n."),
+            dots: None,
             is_wary: false,
             #[cfg(test)]
             work: Work::default(),
@@ -127,7 +128,7 @@ impl Looker {
     pub(super) fn dots(&mut self, octets: &[u8]) -> Look {
         #[cfg(test)]
         self.work.count(octets);
-        match self.dots.find(octets) {
+        match self.dots.get_or_insert_with(|| Finder::new(b"\r\n.")).find(octets) {
             Some(line_end) => Look { good: line_end.saturating_add(2), stop: Some(Stop::Dot), ..Look::default() },
             None => Look { good: octets.len(), ..Look::default() },
         }
