@@ -125,16 +125,15 @@ impl<'a> Body<'a> {
     /// The next part, empty at the end. A full chunk, unless the end comes first:
     /// small ones would each hold on to the memory of a full one.
     pub(super) fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        let mut reader: Pin<&mut dyn AsyncRead> = match &mut self.source {
+            Source::Memory(octets) => return Poll::Ready(Ok(std::mem::take(octets))),
+            Source::Twice(file) => file.as_mut(),
+            Source::Once(reader) => reader.as_mut(),
+        };
         let mut filled = self.chunk.len();
         let result = loop {
             self.chunk.resize(CHUNK, 0);
-            let room = &mut self.chunk[filled..];
-            let read = match &mut self.source {
-                Source::Memory(octets) => return Poll::Ready(Ok(octets.split_to(octets.len()))),
-                Source::Twice(file) => file.as_mut().poll_read(context, room),
-                Source::Once(reader) => reader.as_mut().poll_read(context, room),
-            };
-            match read {
+            match reader.as_mut().poll_read(context, &mut self.chunk[filled..]) {
                 Poll::Ready(Ok(count @ 1..)) if filled + count < CHUNK => filled += count,
                 Poll::Ready(Ok(count)) => {
                     filled += count;
