@@ -1,19 +1,22 @@
-//! Sends a message to one recipient: `send lmtp://127.0.0.1:2424 bob@example.org < message.eml`.
+//! Sends a message: `cargo run --example blocking_send -- unix:/run/lmtp ann@example.org bob@example.org < message`.
 
-use std::io;
+use std::env::args;
+use std::error::Error;
+use std::process::ExitCode;
 
-use lmtp_blocking::{Body, Client, Envelope, LineEndings};
+use lmtp_blocking::{Body, send};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let (Some(place), Some(to)) = (arguments.next(), arguments.next()) else {
-        return Err("send PLACE RECIPIENT".into());
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let mut args = args().skip(1);
+    let (Some(endpoint), Some(from)) = (args.next(), args.next()) else {
+        return Err("usage: send ENDPOINT FROM TO… < MESSAGE".into());
     };
-    let mut client = Client::builder(place.as_str())?.line_endings(LineEndings::Convert).connect()?;
-    let envelope = Envelope::new("ann@example.org".parse()?, [to.parse()?])?;
-    let report = client.deliver(&envelope, Body::reader(io::stdin().lock()))?;
+    let report = send(endpoint.as_str(), &from, args, Body::reader(std::io::stdin()))?;
     for recipient in report.recipients() {
         println!("{recipient}");
     }
-    Ok(client.quit()?)
+    if let Some(fault) = report.error() {
+        eprintln!("{fault}");
+    }
+    Ok(if report.all_delivered() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

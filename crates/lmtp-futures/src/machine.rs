@@ -46,11 +46,7 @@ fn secured(server: Server, _: Security, _: Option<&ServerTls>) -> Secured {
 
 #[cfg(feature = "rustls")]
 fn secured(server: Server, security: Security, tls: Option<&ServerTls>) -> Secured {
-    match (security, tls) {
-        (Security::Tls, Some(tls)) => Secured::implicit(server, tls.handshake()),
-        (Security::StartTls, Some(tls)) => Secured::new(server, tls.handshake()),
-        _ => Secured::new(server, None),
-    }
+    Secured::serving(server, security, tls)
 }
 
 /// LMTP's part of it.
@@ -70,15 +66,5 @@ pub(crate) fn peer_tls(_: &Machine) -> Option<Box<PeerTls>> {
 /// What TLS tells about the peer.
 #[cfg(feature = "rustls")]
 pub(crate) fn peer_tls(machine: &Machine) -> Option<Box<PeerTls>> {
-    let tls = machine.inner();
-    if !tls.is_encrypted() {
-        return None;
-    }
-    let mut peer = PeerTls::default();
-    peer.version = tls.protocol_version().unwrap_or_default().into();
-    peer.cipher = tls.cipher_suite().unwrap_or_default().into();
-    peer.server_name = tls.requested_name().map(Into::into);
-    peer.certificate = tls.peer_certificates().and_then(<[_]>::first).map(|certificate| certificate.to_vec());
-    peer.identity = tls.peer_identity().and_then(|identity| identity.authcid().map(Into::into));
-    Some(Box::new(peer))
+    machine.inner().peer_tls()
 }

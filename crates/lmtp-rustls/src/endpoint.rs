@@ -1,10 +1,11 @@
-//! From an endpoint to a client with the TLS that it asks for.
+//! From an endpoint to a machine with the TLS that it asks for.
 
 use lmtp_proto::client::{Client, Config, StartTls};
+use lmtp_proto::server::{PeerTls, Server};
 use lmtp_proto::value::{Security, Target};
-use lmtp_proto::{Endpoint, Fault, FaultKind, Phase};
+use lmtp_proto::{Endpoint, Fault, FaultKind, Machine, Phase};
 
-use crate::{ClientTls, Handshake, SetupError, Tls};
+use crate::{ClientTls, Handshake, ServerTls, SetupError, Tls};
 
 impl Tls<Client> {
     /// A client for a new connection to that endpoint, with the TLS that it asks for:
@@ -38,6 +39,36 @@ impl Tls<Client> {
             Security::Tls => Self::implicit(Client::new(config), handshake),
             Security::Plain | Security::StartTls => Self::new(Client::new(config), handshake),
         })
+    }
+}
+
+impl Tls<Server> {
+    /// A server for a new connection at a listener of that kind: TLS from the first
+    /// octet, when the client asks for it, or not at all. Where STARTTLS is offered is
+    /// in the server's configuration; without `tls` it is done by nobody.
+    pub fn serving(server: Server, security: Security, tls: Option<&ServerTls>) -> Self {
+        match (security, tls) {
+            (Security::Tls, Some(tls)) => Self::implicit(server, tls.handshake()),
+            (Security::StartTls, Some(tls)) => Self::new(server, tls.handshake()),
+            _ => Self::new(server, None),
+        }
+    }
+}
+
+impl<M: Machine> Tls<M> {
+    /// What TLS tells about the peer, for applications; nothing while it is not
+    /// encrypted.
+    pub fn peer_tls(&self) -> Option<Box<PeerTls>> {
+        if !self.is_encrypted() {
+            return None;
+        }
+        let mut peer = PeerTls::default();
+        peer.version = self.protocol_version().unwrap_or_default().into();
+        peer.cipher = self.cipher_suite().unwrap_or_default().into();
+        peer.server_name = self.requested_name().map(Into::into);
+        peer.certificate = self.peer_certificates().and_then(<[_]>::first).map(|certificate| certificate.to_vec());
+        peer.identity = self.peer_identity().and_then(|identity| identity.authcid().map(Into::into));
+        Some(Box::new(peer))
     }
 }
 

@@ -13,5 +13,6 @@ chapters! {
     LmtpByHand = "lmtp-by-hand.md",
     TheMachine = "the-machine.md",
     TheLoop = "the-loop.md",
+    YourOwnLoop = "your-own-loop.md",
     TheAnswer = "the-answer.md",
 }

@@ -11,6 +11,7 @@ pub mod conversation;
 pub mod counted;
 pub mod effort;
 pub mod evil;
+pub mod examples;
 pub mod fuzz;
 pub mod markdown;
 pub mod memory;

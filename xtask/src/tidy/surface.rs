@@ -67,7 +67,7 @@ pub(crate) fn be_rustdoc() -> Result<()> {
 /// What rustdoc says of a crate.
 fn json(name: &str) -> Result<Value> {
     let mut doc = cargo();
-    doc.args(["rustdoc", "-p", name, "--lib", "--locked", "--quiet", "--", "-Z", "unstable-options"]);
+    doc.args(["rustdoc", "-p", name, "--lib", "--all-features", "--locked", "--quiet", "--", "-Z", "unstable-options"]);
     doc.args(["--output-format", "json"]).env("RUSTDOC", std::env::current_exe()?).env(AS_RUSTDOC, "1");
     process::capture(&mut doc)?;
     let file = crate::project::root().join(format!("target/doc/{}.json", name.replace('-', "_")));

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::line::Line;
 use super::shutdown::Alarm;
-use super::{Handler, Listener, Shared};
+use super::{Handler, Kind, Listener, Shared};
 
 /// So many more are told at once that there is no place. The next wait to be accepted.
 const TURNED_AWAY: usize = 64;
@@ -23,6 +23,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) fn accept_all<H: Handler>(shared: &Arc<Shared<H>>, listeners: Vec<Listener>) -> io::Result<()> {
     let mut alarm = shared.shutdown.alarm()?;
     let most = shared.max_connections.saturating_add(TURNED_AWAY);
+    let listeners: Vec<(Listener, Kind)> = listeners
+        .into_iter()
+        .map(|listener| {
+            let kind = shared.kind(listener.security);
+            (listener, kind)
+        })
+        .collect();
     let mut lines: Vec<Weak<Line>> = Vec::new();
     let (mut looked, mut paused) = (Instant::now(), false);
     let mut result = Ok(());
@@ -35,12 +42,13 @@ pub(super) fn accept_all<H: Handler>(shared: &Arc<Shared<H>>, listeners: Vec<Lis
             false => Some(shared.tick()),
         };
         paused = false;
-        for listener in wait(open, &mut alarm, patience)? {
+        for (listener, kind) in wait(open, &mut alarm, patience)? {
             match listener.accept() {
                 Ok((socket, peer)) => {
                     let is_full = shared.shutdown.connections() >= shared.max_connections;
                     let place = shared.shutdown.enter();
-                    let connection = shared.connection(socket, peer, place, is_full.then(Reply::too_many_connections));
+                    let connection =
+                        shared.connection(kind, socket, peer, place, is_full.then(Reply::too_many_connections));
                     lines.push(Arc::downgrade(&connection.line));
                     // Without a thread for it, it is closed.
                     let spawned = thread::Builder::new().name("lmtp".into()).spawn(move || connection.run());
@@ -66,12 +74,12 @@ pub(super) fn accept_all<H: Handler>(shared: &Arc<Shared<H>>, listeners: Vec<Lis
 
 /// Waits for connections, or for the alarm; gives the listeners that have some.
 fn wait<'a>(
-    listeners: &'a [Listener],
+    listeners: &'a [(Listener, Kind)],
     alarm: &mut Alarm,
     patience: Option<Duration>,
-) -> io::Result<impl Iterator<Item = &'a Listener>> {
+) -> io::Result<impl Iterator<Item = &'a (Listener, Kind)>> {
     let alarmed = alarm.0.try_clone()?;
-    let all = listeners.iter().map(AsFd::as_fd).chain([alarmed.as_fd()]);
+    let all = listeners.iter().map(|(listener, _)| listener.as_fd()).chain([alarmed.as_fd()]);
     let mut sources: Vec<PollFd<'_>> = all.map(|source| PollFd::from_borrowed_fd(source, PollFlags::IN)).collect();
     let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
     match poll(&mut sources, patience.as_ref()) {

@@ -8,6 +8,7 @@ use lmtp_proto::value::{AuthResponse, ForwardPath, MailParams, RcptParams, Rever
 use lmtp_proto::{Envelope, Reply, TransactionId};
 
 use super::line::Line;
+use super::machine::{self, peer_tls};
 use super::{Handler, Incoming, Message, Session, Verdicts};
 
 /// A message whose content has not begun.
@@ -21,6 +22,7 @@ struct Begun {
 /// One session, from the first question to the end.
 struct Conversation<'a, S> {
     line: &'a Arc<Line>,
+    peer: &'a mut Peer,
     session: S,
     begun: Option<Begun>,
     mechanism: Option<Box<dyn Mechanism>>,
@@ -30,14 +32,14 @@ struct Conversation<'a, S> {
 pub(super) fn converse<H: Handler>(line: &Arc<Line>, peer: &mut Peer, handler: &H, mut refusal: Option<Reply>) {
     while let Some(event) = line.next() {
         let Event::Question(question) = event else { continue };
-        peer.proxy = line.with(|machine| machine.header().cloned()).flatten();
+        line.with(|machine| (peer.proxy, peer.tls) = (machine.header().cloned(), peer_tls(machine)));
         let mut session = None;
         let accepted = line.decide(question, |_| match refusal.take() {
             Some(refusal) => Err(refusal),
             None => handler.connect(peer).map(|made| session = Some(made)),
         });
         if let (Some(_), Some(session)) = (accepted, session) {
-            return Conversation { line, session, begun: None, mechanism: None }.run();
+            return Conversation { line, peer, session, begun: None, mechanism: None }.run();
         }
     }
 }
@@ -60,13 +62,19 @@ impl<S: Session> Conversation<'_, S> {
     }
 
     fn answer(&mut self, question: Question) {
-        let Self { line, session, .. } = self;
+        let Self { line, peer, session, .. } = self;
         match question.ask() {
             Ask::Auth(name, _) => {
                 self.mechanism = line.call(|| session.mechanism(name)).flatten();
                 return self.authenticate(question);
             }
             Ask::AuthResponse(_) => return self.authenticate(question),
+            Ask::Lhlo(_) if peer.tls.is_none() => {
+                peer.tls = line.with(|machine| peer_tls(machine)).flatten();
+                if peer.tls.is_some() {
+                    line.call(|| session.secured(peer));
+                }
+            }
             _ => {}
         }
         let accepted = line.decide(question, |ask| match ask {
@@ -119,7 +127,7 @@ impl<S: Session> Conversation<'_, S> {
             _ => None,
         };
         let mut taken = Taken(Some(step));
-        let answered = line.with(|machine| machine.inner_mut().authenticate(question, &mut taken));
+        let answered = line.with(|machine| machine::server(machine).authenticate(question, &mut taken));
         if let (Some(Ok(())), Some(identity)) = (answered, identity) {
             line.call(|| session.authenticated(&identity));
         }

@@ -18,7 +18,8 @@ use lmtp_proto::{Reply, TransactionId};
 use socket2::Socket;
 
 use super::Shutdown;
-use super::state::{Content, Machine, State};
+use super::machine::Machine;
+use super::state::{Content, State};
 use crate::drive::Connection;
 
 /// How long the application may take.

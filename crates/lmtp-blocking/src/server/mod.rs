@@ -5,6 +5,7 @@ mod conversation;
 mod handler;
 mod line;
 mod listen;
+mod machine;
 mod message;
 mod shutdown;
 mod state;
@@ -22,13 +23,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lmtp_proto::Reply;
-use lmtp_proto::proxy::{Network, Proxied};
+use lmtp_proto::proxy::Network;
 use lmtp_proto::server::{Config, Peer};
 use lmtp_proto::value::Security;
 use socket2::Socket;
 
 use self::conversation::converse;
 use self::line::{Line, Patience};
+use self::machine::ServerTls;
 use self::shutdown::Place;
 use crate::drive::TICK;
 
@@ -62,6 +64,7 @@ struct Shared<H> {
     max_connections: usize,
     max_per_address: usize,
     trusted: Vec<Network>,
+    tls: Option<ServerTls>,
     shutdown: Shutdown,
     /// How many connections each address has, if that matters.
     addresses: Mutex<HashMap<IpAddr, usize>>,
@@ -76,6 +79,7 @@ impl<H: Handler> Server<H> {
             max_connections: CONNECTIONS,
             max_per_address: usize::MAX,
             trusted: Vec::new(),
+            tls: None,
             shutdown: Shutdown::default(),
             addresses: Mutex::default(),
         };
@@ -118,6 +122,14 @@ impl<H: Handler> Server<H> {
         self.with(|shared| shared.trusted.extend(networks))
     }
 
+    /// How it does TLS where it listens for it: at `lmtps://` from the first octet, at
+    /// `lmtp+starttls://` when the client asks, which is offered there.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn tls(self, tls: ServerTls) -> Self {
+        self.with(|shared| shared.tls = Some(tls))
+    }
+
     /// What ends it, from wherever that is wanted.
     pub fn handle(&self) -> Shutdown {
         self.shared.shutdown.clone()
@@ -133,7 +145,9 @@ impl<H: Handler> Server<H> {
     pub fn serve(self, listen: impl Listen) -> io::Result<()> {
         let listeners = listen.listen()?;
         for listener in &listeners {
-            Self::check(listener.security)?;
+            if listener.security != Security::Plain && self.shared.tls.is_none() {
+                return Err(io::Error::new(io::ErrorKind::Unsupported, "this server has no TLS set up"));
+            }
         }
         accept::accept_all(&self.shared, listeners)
     }
@@ -145,7 +159,8 @@ impl<H: Handler> Server<H> {
     /// There is no thread to look after the application.
     pub fn serve_stream(&self, stream: impl Into<OwnedFd>, peer: Peer) -> io::Result<()> {
         let place = self.shared.shutdown.enter();
-        let connection = Shared::connection(&self.shared, Socket::from(stream.into()), peer, place, None);
+        let kind = self.shared.kind(Security::Plain);
+        let connection = Shared::connection(&self.shared, &kind, Socket::from(stream.into()), peer, place, None);
         let (line, over) = (Arc::clone(&connection.line), AtomicBool::new(false));
         let tick = self.shared.tick();
         thread::scope(|scope| {
@@ -162,16 +177,6 @@ impl<H: Handler> Server<H> {
             Ok(())
         })
     }
-
-    /// Whether such connections can be served.
-    fn check(security: Security) -> io::Result<()> {
-        match security {
-            Security::Plain => Ok(()),
-            Security::StartTls | Security::Tls => {
-                Err(io::Error::new(io::ErrorKind::Unsupported, "this server has no TLS set up"))
-            }
-        }
-    }
 }
 
 impl<H: Handler> fmt::Debug for Server<H> {
@@ -181,6 +186,12 @@ impl<H: Handler> fmt::Debug for Server<H> {
         shown.field("config", config).field("max_connections", max_connections).field("shutdown", shutdown);
         shown.finish_non_exhaustive()
     }
+}
+
+/// What connections at one listener have in common.
+struct Kind {
+    config: Arc<Config>,
+    security: Security,
 }
 
 /// One connection, from its first octet to its last.
@@ -195,21 +206,29 @@ struct Connection<H: Handler> {
 }
 
 impl<H: Handler> Shared<H> {
+    fn kind(&self, security: Security) -> Kind {
+        let mut config = Arc::clone(&self.config);
+        if security == Security::StartTls {
+            Arc::make_mut(&mut config).offer.starttls = true;
+        }
+        Kind { config, security }
+    }
+
     fn connection(
         self: &Arc<Self>,
+        Kind { config, security }: &Kind,
         socket: Socket,
         peer: Peer,
         place: Place,
         mut refusal: Option<Reply>,
     ) -> Connection<H> {
-        let Config { timeouts, .. } = &*self.config;
+        let timeouts = &config.timeouts;
         let is_proxy = self.trusted.iter().any(|network| network.contains(&peer));
         let address = peer.address.map(|address| address.ip()).filter(|_| !is_proxy);
         if address.is_some_and(|address| self.count(address) > self.max_per_address) {
             refusal = refusal.or(Some(Reply::too_many_connections()));
         }
-        let machine = lmtp_proto::server::Server::new(Arc::clone(&self.config));
-        let machine = if is_proxy { Proxied::new(machine, timeouts.connect) } else { Proxied::direct(machine) };
+        let machine = machine::new(config, *security, self.tls.as_ref(), is_proxy.then_some(timeouts.connect));
         let patience = Patience { handler: timeouts.handler, verdict: timeouts.verdict };
         let line = Arc::new(Line::new(machine, socket, patience, self.shutdown.clone()));
         Connection { shared: Arc::clone(self), line, peer, refusal, address, _place: place }

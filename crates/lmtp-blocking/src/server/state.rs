@@ -7,18 +7,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use lmtp_proto::Machine as _;
 use lmtp_proto::TransactionId;
-use lmtp_proto::proxy::{self, Proxied};
-use lmtp_proto::server::{self, BodyError, Event, Server};
+use lmtp_proto::server::{BodyError, Event, Server};
 use socket2::Socket;
 
 use super::Shutdown;
+use super::machine::{self, Error, Machine};
 use crate::drive::{Connection, Next, TICK};
 use crate::socket::Stream as _;
-
-/// What a server speaks with: LMTP, behind whatever is around it.
-pub(super) type Machine = Proxied<Server>;
-/// What ends it before its time.
-pub(super) type Error = proxy::Error<server::Error>;
 
 /// The machine on its socket, and whose turn it is.
 #[expect(clippy::struct_excessive_bools, reason = "each tells of another party")]
@@ -139,7 +134,7 @@ impl State {
         }
         let now = Instant::now();
         // Replies leave together, but none waits for long.
-        if self.server().transmit().is_empty() {
+        if self.is_said() {
             self.unsaid = None;
         } else if now.duration_since(*self.unsaid.get_or_insert(now)) > TICK {
             self.unsaid = None;
@@ -147,6 +142,11 @@ impl State {
         }
         self.until = Some(now + patience);
         Some(())
+    }
+
+    /// Whether nothing waits to be written, in the clear or within TLS.
+    fn is_said(&mut self) -> bool {
+        self.server().transmit().is_empty() && self.connection.machine.transmit().is_empty()
     }
 
     /// Whatever the application owes is answered for it, and the session ends at the
@@ -175,6 +175,6 @@ impl State {
     }
 
     pub(super) fn server(&mut self) -> &mut Server {
-        self.connection.machine.inner_mut()
+        machine::server(&mut self.connection.machine)
     }
 }

@@ -16,6 +16,8 @@ fn adopted(stream: UnixStream) -> smol::Async<UnixStream> {
     smol::Async::new(stream).unwrap()
 }
 
+#[path = "auth.rs"]
+mod auth;
 #[path = "cut.rs"]
 mod cut;
 #[path = "deadlines.rs"]
@@ -28,3 +30,5 @@ mod every_item;
 mod large;
 #[path = "served.rs"]
 pub(crate) mod served;
+#[path = "tls.rs"]
+mod tls;

@@ -14,6 +14,8 @@ fn adopted(stream: UnixStream) -> UnixStream {
     stream
 }
 
+#[path = "auth.rs"]
+mod auth;
 #[path = "cut.rs"]
 mod cut;
 #[path = "deadlines.rs"]
@@ -24,3 +26,5 @@ mod every_item;
 mod large;
 #[path = "served.rs"]
 pub(crate) mod served;
+#[path = "tls.rs"]
+mod tls;

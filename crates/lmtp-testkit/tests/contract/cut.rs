@@ -10,6 +10,7 @@ use super::served::serve;
 use crate::alone::step;
 use crate::model::{Mailboxes, TO, envelope};
 use crate::pairs::Socket;
+use crate::pki::Pki;
 use crate::relay::{Cut, How, Whose, relay};
 
 /// A report of a line that was cut, and what the client had been sent by then.
@@ -71,7 +72,7 @@ fn lines_that_are_cut_anywhere() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lmtp");
     let mailboxes = Mailboxes::default();
-    let running = serve(Socket::Unix(UnixListener::bind(&path).unwrap()), mailboxes.clone());
+    let running = serve(Socket::Unix(UnixListener::bind(&path).unwrap()), mailboxes.clone(), &Pki::new());
     let mut cases = Vec::new();
     for whose in [Whose::Client, Whose::Server] {
         for how in [How::Close, How::Half, How::Reset] {

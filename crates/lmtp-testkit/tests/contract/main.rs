@@ -35,6 +35,7 @@ mod alone;
 mod async_std;
 mod model;
 mod pairs;
+mod pki;
 mod relay;
 mod smol;
 mod stream;

@@ -3,11 +3,14 @@
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 
-use crate::model::{Mailboxes, expected};
+use lmtp_proto::value::Security;
 
-/// A socket that listens.
+use crate::model::{Mailboxes, expected};
+use crate::pki::Pki;
+
+/// A socket that listens, and what protects its connections.
 pub(crate) enum Socket {
-    Tcp(TcpListener),
+    Tcp(TcpListener, Security),
     Unix(UnixListener),
 }
 
@@ -33,9 +36,9 @@ impl Drop for Running {
 #[derive(Clone, Copy)]
 pub(crate) struct Front {
     /// Serves the model's application.
-    pub(crate) serve: fn(Socket, Mailboxes) -> Running,
+    pub(crate) serve: fn(Socket, Mailboxes, &Pki) -> Running,
     /// Sends three messages to the model's recipients; what was said of each.
-    pub(crate) deliver: fn(String) -> Vec<Vec<String>>,
+    pub(crate) deliver: fn(String, &Pki) -> Vec<Vec<String>>,
 }
 
 const FRONTS: [(&str, Front); 4] = [
@@ -46,28 +49,30 @@ const FRONTS: [(&str, Front); 4] = [
 ];
 
 /// A listener and where it is, of each kind.
-///
-/// With TLS there are two kinds more (`lmtp+starttls://` and `lmtps://`), which need the
-/// feature `rustls` of the front ends.
-fn sockets(folder: &std::path::Path) -> [(Socket, String); 2] {
-    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = tcp.local_addr().unwrap();
+fn sockets(folder: &std::path::Path) -> Vec<(Socket, String)> {
     let path = folder.join("lmtp");
-    let unix = UnixListener::bind(&path).unwrap();
-    [(Socket::Tcp(tcp), format!("lmtp://{address}")), (Socket::Unix(unix), format!("unix:{}", path.display()))]
+    let unix = Socket::Unix(UnixListener::bind(&path).unwrap());
+    let protected = [("lmtp", Security::Plain), ("lmtp+starttls", Security::StartTls), ("lmtps", Security::Tls)];
+    let tcp = protected.map(|(scheme, security)| {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("{scheme}://{}", socket.local_addr().unwrap());
+        (Socket::Tcp(socket, security), endpoint)
+    });
+    [(unix, format!("unix:{}", path.display()))].into_iter().chain(tcp).collect()
 }
 
-/// Each pair over TCP and over a Unix socket: 16 times 2 connections, each with three
-/// messages, two of them pipelined.
+/// Each pair over a Unix socket, over TCP, with STARTTLS and with TLS from the first
+/// octet: 16 times 4 connections, each with three messages, two of them pipelined.
 #[test]
 fn every_client_against_every_server() {
+    let pki = Pki::new();
     for (server, at_server) in FRONTS {
         let folder = tempfile::tempdir().unwrap();
         for (socket, endpoint) in sockets(folder.path()) {
             let mailboxes = Mailboxes::default();
-            let running = (at_server.serve)(socket, mailboxes.clone());
+            let running = (at_server.serve)(socket, mailboxes.clone(), &pki);
             for (client, at_client) in FRONTS {
-                let said = (at_client.deliver)(endpoint.clone());
+                let said = (at_client.deliver)(endpoint.clone(), &pki);
                 assert_eq!(said, vec![expected(); 3], "{client} to {server} at {endpoint}");
             }
             drop(running);

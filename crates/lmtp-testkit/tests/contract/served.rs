@@ -4,11 +4,14 @@
 use std::io;
 use std::thread;
 
-use super::front::{Client, ForwardPath, Handler, Message, Peer, RcptParams, Reply, Server, Session, Verdicts};
+use super::front::{
+    Client, ForwardPath, Handler, Listen as _, Message, Peer, RcptParams, Reply, Server, Session, Verdicts,
+};
 use lmtp_testkit::memory::results;
 
 use crate::model::{self, Mailboxes, envelope};
 use crate::pairs::{Front, Running, Socket};
+use crate::pki::Pki;
 
 /// The application, one for all connections.
 pub(crate) struct Keeping(pub(crate) Mailboxes);
@@ -46,8 +49,8 @@ impl Session for Open {
 }
 
 /// A server in a thread of its own, to be ended.
-pub(crate) fn serve(socket: Socket, mailboxes: Mailboxes) -> Running {
-    begin(Server::new(Keeping(mailboxes)), socket)
+pub(crate) fn serve(socket: Socket, mailboxes: Mailboxes, pki: &Pki) -> Running {
+    begin(Server::new(Keeping(mailboxes)).tls(pki.server()), socket)
 }
 
 /// The same, whatever it is.
@@ -55,7 +58,10 @@ pub(crate) fn begin<H: Handler>(server: Server<H>, socket: Socket) -> Running {
     let shutdown = server.handle();
     let thread = thread::spawn(move || -> io::Result<()> {
         match socket {
-            Socket::Tcp(listener) => run!({ wait!(server.serve(listener)) }),
+            Socket::Tcp(listener, security) => run!({
+                let listener = listener.listen()?.pop().expect("it listens").security(security);
+                wait!(server.serve(listener))
+            }),
             Socket::Unix(listener) => run!({ wait!(server.serve(listener)) }),
         }
     });
@@ -66,9 +72,10 @@ pub(crate) fn begin<H: Handler>(server: Server<H>, socket: Socket) -> Running {
 }
 
 /// Three messages over one connection, two of them pipelined; what was said of each.
-fn deliver(endpoint: String) -> Vec<Vec<String>> {
+fn deliver(endpoint: String, pki: &Pki) -> Vec<Vec<String>> {
+    let tls = pki.client();
     run!({
-        let mut client = wait!(Client::connect(endpoint.as_str())).unwrap();
+        let mut client = wait!(Client::builder(endpoint.as_str()).unwrap().tls(tls).connect()).unwrap();
         let mut said = vec![results(&wait!(client.deliver(&envelope(), "One\r\n.\r\n")).unwrap())];
         let mut reports = client.deliver_all(["Two\r\n", "Three\r\n"].map(|message| (envelope(), message)));
         while let Some(report) = wait!(reports.next()) {

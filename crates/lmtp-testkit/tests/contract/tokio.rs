@@ -15,6 +15,8 @@ fn adopted(stream: UnixStream) -> tokio::net::UnixStream {
     tokio::net::UnixStream::from_std(stream).unwrap()
 }
 
+#[path = "auth.rs"]
+mod auth;
 #[path = "cut.rs"]
 mod cut;
 #[path = "deadlines.rs"]
@@ -27,3 +29,5 @@ mod every_item;
 mod large;
 #[path = "served.rs"]
 pub(crate) mod served;
+#[path = "tls.rs"]
+mod tls;

@@ -1,15 +1,17 @@
-//! The server with TLS, from the first octet behind a proxy and by STARTTLS.
-#![cfg(feature = "rustls")]
+//! The server with TLS, seen by a client that is not ours: from the first octet behind a
+//! proxy, and by STARTTLS.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
-use lmtp_tokio::tls::rustls::pki_types::ServerName;
-use lmtp_tokio::tls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::aws_lc_rs};
-use lmtp_tokio::{Listener, Peer, Security, Server, ServerConfig, ServerTls, Session, Shutdown};
+use super::front::tls::rustls::pki_types::ServerName;
+use super::front::tls::rustls::{ClientConnection, StreamOwned};
+use super::front::{Listen as _, Peer, Security, Server, Session};
+use super::served::begin;
+use crate::pairs::{Running, Socket};
+use crate::pki::Pki;
 
 /// What was heard of the peer, at the beginning and by STARTTLS.
 #[derive(Clone, Default)]
@@ -21,49 +23,28 @@ impl Session for Heard {
     }
 }
 
-struct Running {
+struct Served {
+    pki: Pki,
     heard: Heard,
     address: SocketAddr,
-    client: Arc<ClientConfig>,
-    shutdown: Shutdown,
-    server: thread::JoinHandle<std::io::Result<()>>,
+    running: Running,
 }
 
-fn running(security: Security, proxy: bool) -> Running {
-    let pki = tempfile::tempdir().unwrap();
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let (chain, key) = (pki.path().join("chain.pem"), pki.path().join("key.pem"));
-    std::fs::write(&chain, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let mut roots = RootCertStore::empty();
-    roots.add(made.cert.der().clone()).unwrap();
-    let client = ClientConfig::builder_with_provider(aws_lc_rs::default_provider().into());
-    let client = client.with_safe_default_protocol_versions().unwrap();
-    let client = client.with_root_certificates(roots).with_no_client_auth();
-
-    let heard = Heard::default();
+fn served(security: Security, proxy: bool) -> Served {
+    let (pki, heard) = (Pki::new(), Heard::default());
     let noting = heard.clone();
     let server = Server::new(move |peer: &Peer| {
         noting.0.lock().unwrap().push(("connect", peer.clone()));
         noting.clone()
     });
-    let server = server.config(ServerConfig::default()).tls(ServerTls::builder(chain, key).build().unwrap());
+    let server = server.tls(pki.server());
     let server = if proxy { server.proxy_from(["127.0.0.0/8".parse().unwrap()]) } else { server };
-    let shutdown = server.handle();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let server = thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            listener.set_nonblocking(true).unwrap();
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            server.serve(Listener::new(listener).security(security)).await
-        })
-    });
-    Running { heard, address, client: client.into(), shutdown, server }
+    Served { pki, heard, address, running: begin(server, Socket::Tcp(listener, security)) }
 }
 
-impl Running {
+impl Served {
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -71,12 +52,12 @@ impl Running {
     }
 
     fn connection(&self) -> ClientConnection {
-        ClientConnection::new(Arc::clone(&self.client), ServerName::try_from("localhost").unwrap()).unwrap()
+        ClientConnection::new(self.pki.raw_client(), ServerName::try_from("localhost").unwrap()).unwrap()
     }
 
+    /// Ends it, and tells what was heard.
     fn end(self) -> Vec<(&'static str, Peer)> {
-        self.shutdown.shut_down();
-        self.server.join().unwrap().unwrap();
+        drop(self.running);
         std::mem::take(&mut *self.heard.0.lock().unwrap())
     }
 }
@@ -100,8 +81,8 @@ fn say<S: Read + Write>(stream: &mut BufReader<S>, words: &str) -> String {
 
 #[test]
 fn header_and_client_hello_in_one_segment() {
-    let running = running(Security::Tls, true);
-    let (mut stream, mut connection) = (running.connect(), running.connection());
+    let served = served(Security::Tls, true);
+    let (mut stream, mut connection) = (served.connect(), served.connection());
     let mut first = b"PROXY TCP4 198.51.100.7 192.0.2.2 40000 24\r\n".to_vec();
     connection.write_tls(&mut first).unwrap();
     stream.write_all(&first).unwrap();
@@ -109,7 +90,7 @@ fn header_and_client_hello_in_one_segment() {
     assert!(hear(&mut stream).starts_with("220 "));
     assert!(!say(&mut stream, "LHLO c\r\n").contains("STARTTLS"));
     assert!(say(&mut stream, "QUIT\r\n").starts_with("221 "));
-    let heard = running.end();
+    let heard = served.end();
     let [("connect", peer)] = &heard[..] else { panic!("{heard:?}") };
     assert_eq!(peer.client().unwrap().to_string(), "198.51.100.7:40000");
     let tls = peer.tls.as_ref().unwrap();
@@ -118,8 +99,8 @@ fn header_and_client_hello_in_one_segment() {
 
 #[test]
 fn no_header_no_handshake() {
-    let running = running(Security::Tls, true);
-    let (mut stream, mut connection) = (running.connect(), running.connection());
+    let served = served(Security::Tls, true);
+    let (mut stream, mut connection) = (served.connect(), served.connection());
     let mut hello = Vec::new();
     connection.write_tls(&mut hello).unwrap();
     stream.write_all(&hello).unwrap();
@@ -127,27 +108,45 @@ fn no_header_no_handshake() {
     // Closed, whether or not the system says so with a reset.
     let _ = stream.read_to_end(&mut rest);
     assert!(rest.is_empty());
-    assert!(running.end().is_empty(), "nobody is asked about it");
+    assert!(served.end().is_empty(), "nobody is asked about it");
 }
 
 #[test]
 fn starttls_is_told() {
-    let running = running(Security::StartTls, false);
-    let mut stream = BufReader::new(running.connect());
+    let served = served(Security::StartTls, false);
+    let mut stream = BufReader::new(served.connect());
     assert!(hear(&mut stream).starts_with("220 "));
     assert!(say(&mut stream, "LHLO c\r\n").contains("STARTTLS"));
     assert!(say(&mut stream, "STARTTLS\r\n").starts_with("220 "));
-    let mut stream = BufReader::new(StreamOwned::new(running.connection(), stream.into_inner()));
+    let mut stream = BufReader::new(StreamOwned::new(served.connection(), stream.into_inner()));
     assert!(!say(&mut stream, "LHLO c\r\n").contains("STARTTLS"));
     assert!(say(&mut stream, "QUIT\r\n").starts_with("221 "));
-    let heard = running.end();
+    let heard = served.end();
     let [("connect", before), ("secured", after)] = &heard[..] else { panic!("{heard:?}") };
     assert!(before.tls.is_none() && after.tls.is_some());
 }
 
+/// What is said behind STARTTLS in the clear is heard by nobody (RFC 3207 section 6).
+#[test]
+fn what_was_said_in_the_clear_is_not_obeyed() {
+    let served = served(Security::StartTls, false);
+    let mut stream = BufReader::new(served.connect());
+    hear(&mut stream);
+    say(&mut stream, "LHLO c\r\n");
+    stream.get_mut().write_all(b"STARTTLS\r\nLHLO evil\r\n").unwrap();
+    let mut rest = String::new();
+    let _ = stream.read_to_string(&mut rest);
+    assert_eq!(rest.matches("250").count(), 0, "{rest}");
+    drop(stream);
+    assert!(served.end().iter().all(|(when, _)| *when == "connect"));
+}
+
 #[test]
 fn tls_has_to_be_set_up() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let result = runtime.block_on(Server::new(|_: &Peer| Heard::default()).serve("lmtps://127.0.0.1:24024"));
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let result = run!({
+        let listener = socket.listen().unwrap().pop().unwrap().security(Security::Tls);
+        wait!(Server::new(|_: &Peer| Heard::default()).serve(listener))
+    });
     assert_eq!(result.unwrap_err().kind(), std::io::ErrorKind::Unsupported);
 }
