@@ -4,6 +4,7 @@
 //! told, and so is one that only some of them have.
 
 use std::error::Error as StdError;
+use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -15,14 +16,17 @@ use super::front::proto::Content as Known;
 use super::front::proto::auth::{Identity, Mechanism};
 use super::front::proto::value::{ClientAttributes, MechanismName};
 use super::front::{
-    Bind, Body, BodyError, Builder, Capabilities, Client, Config, Content, ContentClass, ContentError, ContentProblem,
-    Credentials, Deliveries, EightBit, Ending, Endpoint, Envelope, Error, Fault, FaultKind, ForwardPath, Handle,
-    Handler, Incoming, LhloName, Limits, Line, LineEndings, Listen, Listener, MailParams, Message, Misuse, Network,
-    NotDelivered, Origin, Outcome, Peer, PeerTls, Phase, Pipelining, RcptParams, RecipientId, RecipientReport, Reply,
-    Report, ReversePath, Security, Server, ServerConfig, Session, Shutdown, Stale, Timeouts, Transaction, Verdicts,
-    send, serve,
+    Bind, Body, BodyError, Builder, Capabilities, Client, ClientTls, Config, Content, ContentClass, ContentError,
+    ContentProblem, Credentials, Deliveries, EightBit, Ending, Endpoint, Envelope, Error, Fault, FaultKind,
+    ForwardPath, Handle, Handler, Incoming, LhloName, Limits, Line, LineEndings, Listen, Listener, MailParams, Message,
+    Misuse, Network, NotDelivered, Origin, Outcome, Peer, PeerTls, Phase, Pipelining, RcptParams, RecipientId,
+    RecipientReport, Reply, Report, ReversePath, Security, Server, ServerConfig, ServerTls, Session, Shutdown, Stale,
+    Timeouts, Transaction, Verdicts, send, serve,
 };
+use super::served::begin;
 use super::{Cursor, adopted};
+use crate::pairs::Socket;
+use crate::pki::Pki;
 
 /// An application that notes what it is asked and told.
 #[derive(Clone, Default)]
@@ -252,6 +256,22 @@ fn a_server() {
         assert!(wait!(serve(listener, |_: &Peer| Noting::default())).is_err());
         assert!(wait!(Client::connect(name.as_str())).is_err());
     });
+}
+
+/// TLS at both ends.
+#[test]
+fn with_tls() {
+    let pki = Pki::new();
+    let (theirs, ours): (ServerTls, ClientTls) = (pki.server(), pki.client());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("lmtps://{}", listener.local_addr().unwrap());
+    let server = Server::new(|_: &Peer| Noting::default()).tls(theirs);
+    let running = begin(server, Socket::Tcp(listener, Security::Tls));
+    run!({
+        let client = wait!(Client::builder(endpoint.as_str()).unwrap().tls(ours).connect()).unwrap();
+        wait!(client.quit()).unwrap();
+    });
+    drop(running);
 }
 
 /// What is wrong with a message is told before anybody is asked.
