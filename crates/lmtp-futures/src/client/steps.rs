@@ -39,7 +39,7 @@ impl<R: Runtime> Client<R> {
         let id = machine::of_mut(&mut self.machine).mail(from, params, content)?;
         self.under_way = true;
         let mut transaction = Transaction { open: Open { client: self, id, over: false, answered: None } };
-        transaction.open.until(|event| matches!(event, Event::Sender(..))).await;
+        transaction.open.until(|event| matches!(event, Event::Sender(answered, _) if *answered == id)).await;
         Ok(transaction)
     }
 }
