@@ -79,6 +79,16 @@ fn an_unknown_authority() {
     assert!(text.contains("name its CA file"), "{text}");
 }
 
+/// rustls has found an authority of that name, and says only that a signature is bad.
+#[test]
+fn an_authority_of_the_same_name() {
+    let client = ClientTls::builder().ca_file(PKI.path("namesake-ca.pem"));
+    let (problem, text) = refused(&client, "mx.example.org", "mx");
+    assert_eq!(problem, TlsProblem::UnknownIssuer);
+    assert!(text.starts_with("the server's certificate was not issued by an authority that is trusted here"), "{text}");
+    assert!(text.contains("one of the same name is, but with another key"), "{text}");
+}
+
 #[test]
 fn out_of_time() {
     let (problem, text) = refused(&client(), "mx.example.org", "expired");
