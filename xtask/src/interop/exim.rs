@@ -51,6 +51,7 @@ impl Peer for Exim {
         let desk = Desk::open()?;
         let instance = Instance::unpack(&desk)?;
         client::check(&instance, &desk, checks);
+        client::check_over(&instance, &desk, &[Over::StartTls], checks);
         desk.close()
     }
 }
@@ -86,7 +87,9 @@ impl Instance {
             .replace("@DIR@", &instance.directory.path().to_string_lossy())
             .replace("@EXIM@", &instance.program().to_string_lossy())
             .replace("@UNIX@", &desk.socket().to_string_lossy())
-            .replace("@PORT@", &desk.port().to_string());
+            .replace("@PORT@", &desk.port().to_string())
+            .replace("@STARTTLS_PORT@", &desk.starttls_port().to_string())
+            .replace("@CA@", &desk.certificates().ca().to_string_lossy());
         fs::write(instance.path("exim.conf"), configuration)?;
         instance.make_etc()?;
         Ok(instance)
