@@ -12,10 +12,13 @@ mod cyrus;
 pub(crate) mod daemon;
 mod desk;
 mod dovecot;
+mod dovecot_proxy;
 mod exim;
 mod haproxy;
 mod library;
 mod messages;
+mod nodemailer;
+mod opensmtpd;
 mod openssl;
 mod owner;
 mod postfix;
@@ -24,6 +27,7 @@ mod python;
 mod server;
 mod swaks;
 mod trace;
+mod unpacked;
 
 use std::time::Instant;
 
@@ -52,14 +56,17 @@ pub(crate) enum Availability {
 }
 
 /// Every peer there is.
-pub(crate) const PEERS: [&dyn Peer; 8] = [
+pub(crate) const PEERS: [&dyn Peer; 11] = [
     &dovecot::Dovecot,
     &cyrus::Cyrus,
     &openssl::Openssl,
     &postfix::Postfix,
     &exim::Exim,
+    &opensmtpd::Opensmtpd,
     &swaks::Swaks,
     &python::Python,
+    &nodemailer::Nodemailer,
+    &dovecot_proxy::DovecotProxy,
     &haproxy::Haproxy,
 ];
 
