@@ -1,4 +1,4 @@
-//! HAProxy in front of our server: PROXY protocol version 2, and its health check.
+//! `HAProxy` in front of our server: PROXY protocol version 2, and its health check.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Read as _, Write as _};
@@ -50,8 +50,10 @@ impl Peer for Haproxy {
         });
         checks.check("header and ClientHello in one segment", || in_one_segment(&desk));
         checks.check("no header, no service", || without_header(&desk));
+        desk.close()?;
+        checks.check("its health check finds that our server has gone", || instance.goes_down("checked_plain"));
         checks.check("stopping leaves no process", || instance.stop());
-        desk.close()
+        Ok(())
     }
 }
 
@@ -83,8 +85,8 @@ impl Instance {
         let file = directory.path().join("haproxy.cfg");
         fs::write(&file, configuration)?;
         let mut command = process::command(PROGRAM);
-        // -db: in the foreground.
-        command.args(["-db", "-f"]).arg(&file);
+        // In the foreground, without a word.
+        command.args(["-db", "-q", "-f"]).arg(&file);
         let daemon = Daemon::start("haproxy", &command)?;
         let mut instance = Self { daemon, directory, port, tls_port };
         instance.daemon.wait_until(|| TcpStream::connect(("127.0.0.1", tls_port)).is_ok())?;
@@ -126,13 +128,22 @@ impl Instance {
         }
     }
 
+    fn goes_down(&self, backend: &str) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.status(backend)?.0.starts_with("DOWN") {
+            ensure!(Instant::now() < deadline, "it is still up");
+            sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
     fn stop(self) -> Result<()> {
         self.daemon.stop()?;
         self.directory.close().context("the work directory cannot be removed")
     }
 }
 
-/// `lmtp` delivers to HAProxy, and our server knows of whom that is.
+/// `lmtp` delivers to `HAProxy`, and our server knows of whom that is.
 fn through(program: &Program, desk: &Desk, url: &str, encrypted: bool) -> Result<()> {
     desk.clear();
     let message = messages::dots();
@@ -155,7 +166,7 @@ fn through(program: &Program, desk: &Desk, url: &str, encrypted: bool) -> Result
     Ok(())
 }
 
-/// As HAProxy sends it where the client has begun to speak before its back end answers.
+/// As `HAProxy` sends it where the client has begun to speak before its back end answers.
 fn in_one_segment(desk: &Desk) -> Result<()> {
     desk.clear();
     let trust = ClientTls::builder().ca_file(desk.certificates().ca()).build()?;

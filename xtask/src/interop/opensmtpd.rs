@@ -1,4 +1,4 @@
-//! OpenSMTPD: a connection for each recipient, one command at a time.
+//! `OpenSMTPD`: a connection for each recipient, one command at a time.
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -1,6 +1,7 @@
 //! Packages that would put another mail system off the machine: unpacked and not installed, and run where they see
 //! directories of their own in place of the machine's.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -62,8 +63,9 @@ pub(crate) fn make_etc(etc: &Path, users: &[(&str, u32)]) -> Result<()> {
     }
     let (mut passwd, mut group) = (String::new(), String::new());
     for (user, id) in users {
-        passwd += &format!("{user}:x:{id}:{id}::/nonexistent:/usr/sbin/nologin\n");
-        group += &format!("{user}:x:{id}:\n");
+        // Writing to a String cannot fail.
+        let _ = writeln!(passwd, "{user}:x:{id}:{id}::/nonexistent:/usr/sbin/nologin");
+        let _ = writeln!(group, "{user}:x:{id}:");
     }
     for (file, entries) in [("passwd", passwd), ("group", group)] {
         let there = fs::read_to_string(Path::new("/etc").join(file))?;
