@@ -84,12 +84,15 @@ impl Instance {
         }
         let file = directory.path().join("haproxy.cfg");
         fs::write(&file, configuration)?;
-        let mut command = process::command(PROGRAM);
-        // In the foreground, without a word.
-        command.args(["-db", "-q", "-f"]).arg(&file);
+        // -db: in the foreground. It says on standard error what it finds of our servers.
+        let mut command = process::command("sh");
+        command.args(["-c", "exec \"$0\" -db -f \"$1\" 2>\"$2\"", PROGRAM]).arg(&file);
+        command.arg(directory.path().join("log"));
         let daemon = Daemon::start("haproxy", &command)?;
         let mut instance = Self { daemon, directory, port, tls_port };
-        instance.daemon.wait_until(|| TcpStream::connect(("127.0.0.1", tls_port)).is_ok())?;
+        let log = instance.path("log");
+        (instance.daemon.wait_until(|| TcpStream::connect(("127.0.0.1", tls_port)).is_ok()))
+            .with_context(|| format!("its log: {}", fs::read_to_string(&log).unwrap_or_default()))?;
         Ok(instance)
     }
 
