@@ -116,6 +116,9 @@ impl Case<'_> {
         let unsent = recipients.iter().all(|recipient| recipient["outcome"] == "unsent");
         ensure!(unsent && call.json["error"] != Value::Null, "the message may have been sent: {}", call.json);
 
+        // Of the server itself: what answers there is not what was asked for.
+        self.program.probe_with(self.url, flags)?.exits_with(76)?;
+
         let text = self.program.send_in_words(self.url, "good@example.test", &message, flags)?;
         ensure!(text.status.code() == Some(75), "{}", text.status);
         // It is wrapped for a terminal.
