@@ -5,15 +5,21 @@
 //! [`client::Client`] and gets those, against our own [`desk::Desk`].
 
 pub(crate) mod apt;
+mod certificates;
 mod checks;
 mod client;
 mod cyrus;
 pub(crate) mod daemon;
 mod desk;
 mod dovecot;
+mod dovecot_proxy;
 mod exim;
+mod haproxy;
 mod library;
 mod messages;
+mod nodemailer;
+mod opensmtpd;
+mod openssl;
 mod owner;
 mod postfix;
 mod program;
@@ -21,6 +27,9 @@ mod python;
 mod server;
 mod swaks;
 mod trace;
+mod unpacked;
+
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -47,22 +56,42 @@ pub(crate) enum Availability {
 }
 
 /// Every peer there is.
-pub(crate) const PEERS: [&dyn Peer; 6] =
-    [&dovecot::Dovecot, &cyrus::Cyrus, &postfix::Postfix, &exim::Exim, &swaks::Swaks, &python::Python];
+pub(crate) const PEERS: [&dyn Peer; 11] = [
+    &dovecot::Dovecot,
+    &cyrus::Cyrus,
+    &openssl::Openssl,
+    &postfix::Postfix,
+    &exim::Exim,
+    &opensmtpd::Opensmtpd,
+    &swaks::Swaks,
+    &python::Python,
+    &nodemailer::Nodemailer,
+    &dovecot_proxy::DovecotProxy,
+    &haproxy::Haproxy,
+];
 
 /// Runs one peer, or all.
 pub(crate) fn run(name: Option<&str>, strict: bool) -> Result<()> {
     let wanted: Vec<_> = PEERS.into_iter().filter(|peer| name.is_none_or(|name| name == peer.name())).collect();
     let names = PEERS.map(Peer::name).join(", ");
     ensure!(!wanted.is_empty(), "no peer `{}`; there are: {names}", name.unwrap_or_default());
+    let mut seconds = Vec::new();
     for peer in wanted {
+        let begin = Instant::now();
+        println!("{}", peer.name());
         if let Outcome::Skipped(why) = check(peer)? {
             if strict {
                 bail!("{} cannot be had: {why}", peer.name());
             }
             println!("{} {}", peer.name(), yellow(&format!("skipped: {why}")));
         }
+        seconds.push((peer.name(), begin.elapsed().as_secs_f64()));
     }
+    println!("\nseconds, installing included");
+    for (name, seconds) in &seconds {
+        println!("{name:14} {seconds:6.1}");
+    }
+    println!("{:14} {:6.1}", "all", seconds.iter().map(|(_, seconds)| seconds).sum::<f64>());
     Ok(())
 }
 

@@ -46,7 +46,7 @@ cargo xtask COMMAND
   diagrams [--check]                         the protocol's tables as pictures, in docs/book/src/diagrams
   mutants                                    what can be broken and no test notices (cargo-mutants, an hour)
   bench [SET] [--check] [--runs N]           benchmarks beside what they are measured against; SET: proto, frontends
-  interop [PEER] [--strict]                  real foreign peers; PEER: dovecot
+  interop [PEER] [--strict]                  real foreign peers; an unknown PEER is answered with all names
 
 What is missing on this machine is named as skipped; with --strict it is a failure.";
 

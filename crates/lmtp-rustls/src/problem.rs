@@ -50,7 +50,8 @@ impl TlsProblem {
         match error {
             Error::InvalidCertificate(error) => match error {
                 C::NotValidForName | C::NotValidForNameContext { .. } => Self::WrongName,
-                C::UnknownIssuer => Self::UnknownIssuer,
+                // An authority of that name is known, and its key does not fit: it is another one, or was made anew.
+                C::UnknownIssuer | C::BadSignature => Self::UnknownIssuer,
                 C::Expired | C::ExpiredContext { .. } => Self::Expired,
                 C::NotValidYet | C::NotValidYetContext { .. } => Self::NotYetValid,
                 C::Revoked => Self::Revoked,
@@ -109,6 +110,11 @@ pub(crate) fn explain(
             }
             f.write_str(": connect to a name that it is for, or set the server name to one")
         }
+        TlsProblem::UnknownIssuer if certificate == Some(&C::BadSignature) => write!(
+            f,
+            "the {whose} certificate was not issued by an authority that is trusted here: one of the same name is, but \
+             with another key; the CA file may be that of a namesake, or older than the authority's present key",
+        ),
         TlsProblem::UnknownIssuer if server => f.write_str(
             "the client's certificate was not issued by an authority that this server trusts for clients: \
              add its issuer to the file of client authorities",

@@ -34,6 +34,18 @@ fn joined(begin: Begin, client: ClientTlsBuilder, host: &str, server: ServerTlsB
 /// The client refuses the server: the problem and the text that it has for it.
 #[track_caller]
 fn refused(client: &ClientTlsBuilder, host: &str, of: &str) -> (TlsProblem, String) {
+    let alert = (TlsProblem::CertificateRefused, "the client does not take this server's certificate");
+    refused_with(client, host, of, alert)
+}
+
+/// The same, where the server hears another alert.
+#[track_caller]
+fn refused_with(
+    client: &ClientTlsBuilder,
+    host: &str,
+    of: &str,
+    (heard_problem, heard_text): (TlsProblem, &str),
+) -> (TlsProblem, String) {
     let mut heard = Vec::new();
     for begin in BOTH {
         let joined = joined(begin, client.clone(), host, server(of));
@@ -45,8 +57,8 @@ fn refused(client: &ClientTlsBuilder, host: &str, of: &str) -> (TlsProblem, Stri
         assert_eq!((fault.kind().name(), fault.phase().to_string().as_str()), ("tls", "tls"));
         // The alert says why, and the server hears it.
         let alert = joined.server_error.as_ref().and_then(Error::tls).expect("an alert");
-        assert_eq!(alert.problem(), TlsProblem::CertificateRefused, "{alert}");
-        assert!(alert.to_string().starts_with("the client does not take this server's certificate"), "{alert}");
+        assert_eq!(alert.problem(), heard_problem, "{alert}");
+        assert!(alert.to_string().starts_with(heard_text), "{alert}");
         let error = error.tls().unwrap();
         assert!(error.is_in_handshake());
         heard.push((error.problem(), error.to_string()));
@@ -77,6 +89,18 @@ fn an_unknown_authority() {
     assert_eq!(problem, TlsProblem::UnknownIssuer);
     assert!(text.starts_with("the server's certificate was not issued by an authority that is trusted here"), "{text}");
     assert!(text.contains("name its CA file"), "{text}");
+}
+
+/// rustls has found an authority of that name, and says only that a signature is bad.
+#[test]
+fn an_authority_of_the_same_name() {
+    let client = ClientTls::builder().ca_file(PKI.path("namesake-ca.pem"));
+    // This alert says that a signature did not fit, and not whose.
+    let alert = (TlsProblem::Refused, "the client has given up TLS (it says DecryptError)");
+    let (problem, text) = refused_with(&client, "mx.example.org", "mx", alert);
+    assert_eq!(problem, TlsProblem::UnknownIssuer);
+    assert!(text.starts_with("the server's certificate was not issued by an authority that is trusted here"), "{text}");
+    assert!(text.contains("one of the same name is, but with another key"), "{text}");
 }
 
 #[test]

@@ -15,6 +15,11 @@ pub(crate) trait Client {
         &[]
     }
 
+    /// What it makes of a refusal.
+    fn takes_for(&self, refused: Verdict) -> Verdict {
+        refused
+    }
+
     /// Delivers a message and says what became of each recipient. Their domains are [`Over::domain`].
     fn deliver(&self, desk: &Desk, over: Over, to: &[String], message: &[u8]) -> Result<Vec<Told>>;
 }
@@ -24,6 +29,9 @@ pub(crate) trait Client {
 pub(crate) enum Over {
     Unix,
     Tcp,
+    StartTls,
+    /// TLS from the first octet.
+    Tls,
 }
 
 impl Over {
@@ -32,13 +40,22 @@ impl Over {
         match self {
             Self::Unix => "unix.test",
             Self::Tcp => "tcp.test",
+            Self::StartTls => "starttls.test",
+            Self::Tls => "tls.test",
         }
     }
 
-    fn name(self) -> &'static str {
+    /// Whether the server has to have seen TLS.
+    pub(crate) fn is_encrypted(self) -> bool {
+        matches!(self, Self::StartTls | Self::Tls)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Unix => "unix socket",
             Self::Tcp => "TCP",
+            Self::StartTls => "STARTTLS",
+            Self::Tls => "implicit TLS",
         }
     }
 }
@@ -79,10 +96,16 @@ const CASES: [(&str, Verdict, &str); 4] = [
     ("huge", Verdict::Permanent, "No room for that"),
 ];
 
-/// Runs every check.
+/// Runs every check, without TLS.
 pub(crate) fn check(client: &dyn Client, desk: &Desk, checks: &mut Checks) {
-    for over in [Over::Unix, Over::Tcp] {
+    check_over(client, desk, &[Over::Unix, Over::Tcp], checks);
+}
+
+/// Runs every check over these.
+pub(crate) fn check_over(client: &dyn Client, desk: &Desk, ways: &[Over], checks: &mut Checks) {
+    for &over in ways {
         checks.check(&format!("four recipients, four answers, over {}", over.name()), || four(client, desk, over));
+        checks.check(&format!("nobody is taken, over {}", over.name()), || nobody(client, desk, over));
         checks.check(&format!("1 MiB for two, over {}", over.name()), || large(client, desk, over));
     }
 }
@@ -94,8 +117,9 @@ fn four(client: &dyn Client, desk: &Desk, over: Over) -> Result<()> {
     let told = client.deliver(desk, over, &to, &message)?;
     for (user, verdict, text) in CASES {
         let told = only(&told, &address(user, over))?;
+        let expected = if verdict == Verdict::Delivered { verdict } else { client.takes_for(verdict) };
         ensure!(
-            told.verdict == verdict && told.text.contains(text),
+            told.verdict == expected && told.text.contains(text),
             "{user}: expected {verdict:?}, {text:?}: {told:?}"
         );
         let stored = desk.take(user);
@@ -103,6 +127,29 @@ fn four(client: &dyn Client, desk: &Desk, over: Over) -> Result<()> {
         ensure!(stored.len() == expected, "{user}: {} messages instead of {expected}", stored.len());
         stored.iter().try_for_each(|stored| same(trace::without(stored, client.trace())?, &message))?;
     }
+    came(desk, over)
+}
+
+/// No recipient is accepted, whatever was said behind RCPT already; and the next message is not hurt by it.
+fn nobody(client: &dyn Client, desk: &Desk, over: Over) -> Result<()> {
+    desk.clear();
+    let to = ["unknown", "stranger"].map(|user| address(user, over));
+    let told = client.deliver(desk, over, &to, &messages::dots())?;
+    for to in &to {
+        let told = only(&told, to)?;
+        ensure!(told.verdict == client.takes_for(Verdict::Permanent) && told.text.contains("No such user"), "{told:?}");
+    }
+    ensure!(desk.last_caller().is_none(), "something was delivered");
+    Ok(())
+}
+
+/// The message took the way that it was to take.
+fn came(desk: &Desk, over: Over) -> Result<()> {
+    let caller = desk.last_caller().context("nobody has delivered")?;
+    ensure!(
+        caller.encrypted == over.is_encrypted() && caller.address.is_none() == matches!(over, Over::Unix),
+        "the last message came from {caller:?}"
+    );
     Ok(())
 }
 

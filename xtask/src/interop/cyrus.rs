@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
+use super::certificates::Certificates;
 use super::checks::Checks;
 use super::daemon::Daemon;
 use super::owner::Owner;
@@ -63,9 +64,11 @@ impl Peer for Cyrus {
     }
 
     fn check(&self, program: &Program, checks: &mut Checks) -> Result<()> {
-        let instance = Instance::start()?;
+        let certificates = Certificates::make()?;
+        let instance = Instance::start(&certificates)?;
         let checked = instance.server().check(program, checks);
         authenticated::check(&instance, checks);
+        authenticated::encrypted(&instance, &certificates, program, checks);
         checks.check("stopping leaves no process", || instance.stop());
         checked
     }
@@ -82,7 +85,7 @@ struct Instance {
 }
 
 impl Instance {
-    fn start() -> Result<Self> {
+    fn start(certificates: &Certificates) -> Result<Self> {
         // Not where TMPDIR says: socket paths have to stay below 108 octets.
         let directory = tempfile::Builder::new().prefix("lmtp-").tempdir_in("/tmp")?;
         // Cyrus gives up root; without root everything runs as us.
@@ -91,7 +94,7 @@ impl Instance {
         let (open, auth) = (TcpListener::bind(("127.0.0.1", 0))?, TcpListener::bind(("127.0.0.1", 0))?);
         let (open_port, auth_port) = (open.local_addr()?.port(), auth.local_addr()?.port());
         drop((open, auth));
-        set_up(directory.path(), [open_port, auth_port], &owner)?;
+        set_up(directory.path(), [open_port, auth_port], certificates, &owner)?;
 
         let mut command = process::command(tool("master"));
         for (option, file) in [("-C", "imapd.conf"), ("-M", "cyrus.conf"), ("-p", "master.pid")] {
@@ -194,7 +197,7 @@ fn tool(name: &str) -> PathBuf {
     Path::new(TOOLS).join(name)
 }
 
-fn set_up(directory: &Path, [open, auth]: [u16; 2], owner: &Owner) -> Result<()> {
+fn set_up(directory: &Path, [open, auth]: [u16; 2], certificates: &Certificates, owner: &Owner) -> Result<()> {
     fs::set_permissions(directory, Permissions::from_mode(0o755))?;
     for part in ["config", "spool", "sieve", "run", "run/proc", "run/lock"] {
         fs::create_dir(directory.join(part))?;
@@ -206,6 +209,8 @@ fn set_up(directory: &Path, [open, auth]: [u16; 2], owner: &Owner) -> Result<()>
             .replace("@DIR@", &directory.to_string_lossy())
             .replace("@OPEN@", &open.to_string())
             .replace("@AUTH@", &auth.to_string())
+            .replace("@CHAIN@", &certificates.chain("server").to_string_lossy())
+            .replace("@KEY@", &certificates.key("server").to_string_lossy())
             .replace("@USER@", &owner.user)
             .replace("@GROUP@", &owner.group);
         fs::write(directory.join(name), filled)?;

@@ -1,6 +1,7 @@
 //! Dovecot's LMTP server, as Debian packages it.
 
 mod maildir;
+mod tls;
 
 use std::fs::{self, Permissions};
 use std::net::{TcpListener, TcpStream};
@@ -11,6 +12,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
+use super::certificates::Certificates;
 use super::checks::Checks;
 use super::daemon::Daemon;
 use super::owner::Owner;
@@ -19,7 +21,7 @@ use super::server::{Account, Server, Store, Wording};
 use super::{Availability, Peer, apt};
 use crate::process;
 
-const PROGRAM: &str = "/usr/sbin/dovecot";
+pub(super) const PROGRAM: &str = "/usr/sbin/dovecot";
 const SERVICE: &str = "/usr/lib/dovecot/lmtp";
 const CONFIGURATION: &str = include_str!("../../interop/dovecot/dovecot.conf.in");
 const USERS: &str = include_str!("../../interop/dovecot/users");
@@ -50,8 +52,10 @@ impl Peer for Dovecot {
     }
 
     fn check(&self, program: &Program, checks: &mut Checks) -> Result<()> {
-        let instance = Instance::start()?;
+        let certificates = Certificates::make()?;
+        let instance = Instance::start(&certificates, "server")?;
         let checked = instance.server().check(program, checks);
+        tls::check(&instance, &certificates, program, checks)?;
         checks.check("stopping leaves no process", || instance.stop());
         checked
     }
@@ -62,17 +66,27 @@ struct Instance {
     daemon: Daemon,
     directory: TempDir,
     port: u16,
+    tls_port: u16,
 }
 
 impl Instance {
-    fn start() -> Result<Self> {
+    /// With one of the certificates.
+    fn start(certificates: &Certificates, shown: &str) -> Result<Self> {
         // Not where TMPDIR says: socket paths have to stay below 108 octets.
         let directory = tempfile::Builder::new().prefix("lmtp-").tempdir_in("/tmp")?;
         // Dovecot gives up root; without root everything runs as us.
         let owner = Owner::find("nobody", "nogroup")?;
-        // Another program may take the port before Dovecot does; Dovecot then says so and ends.
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        set_up(directory.path(), port, &owner)?;
+        // Another program may take a port before Dovecot does; Dovecot then says so and ends.
+        let (plain, tls) = (TcpListener::bind(("127.0.0.1", 0))?, TcpListener::bind(("127.0.0.1", 0))?);
+        let (port, tls_port) = (plain.local_addr()?.port(), tls.local_addr()?.port());
+        drop((plain, tls));
+        let values = [
+            ("@PORT@", port.to_string()),
+            ("@TLS_PORT@", tls_port.to_string()),
+            ("@CHAIN@", certificates.chain(shown).to_string_lossy().into_owned()),
+            ("@KEY@", certificates.key(shown).to_string_lossy().into_owned()),
+        ];
+        set_up(directory.path(), &values, &owner)?;
 
         let mut command = process::command(PROGRAM);
         command.arg("-F").arg("-c").arg(directory.path().join("dovecot.conf"));
@@ -83,7 +97,7 @@ impl Instance {
         daemon
             .wait_until(answers)
             .with_context(|| format!("dovecot's log: {}", fs::read_to_string(&log).unwrap_or_default().trim_end()))?;
-        Ok(Self { daemon, directory, port })
+        Ok(Self { daemon, directory, port, tls_port })
     }
 
     fn server(&self) -> Server<'_> {
@@ -123,19 +137,21 @@ impl Store for Instance {
     }
 }
 
-fn set_up(directory: &Path, port: u16, owner: &Owner) -> Result<()> {
+fn set_up(directory: &Path, values: &[(&str, String)], owner: &Owner) -> Result<()> {
     // The mail is written by another user, who has to get here.
     fs::set_permissions(directory, Permissions::from_mode(0o755))?;
     for part in ["run", "state", "mail"] {
         fs::create_dir(directory.join(part))?;
     }
     owner.own(&directory.join("mail"))?;
-    let configuration = CONFIGURATION
+    let mut configuration = CONFIGURATION
         .replace("#ROOTLESS#", if owner.rootless { "" } else { "#" })
         .replace("@DIR@", &directory.to_string_lossy())
-        .replace("@PORT@", &port.to_string())
         .replace("@USER@", &owner.user)
         .replace("@GROUP@", &owner.group);
+    for (name, value) in values {
+        configuration = configuration.replace(name, value);
+    }
     fs::write(directory.join("dovecot.conf"), configuration)?;
     fs::write(directory.join("users"), USERS)?;
     Ok(())

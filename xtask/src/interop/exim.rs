@@ -2,10 +2,10 @@
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 use super::checks::Checks;
@@ -13,13 +13,12 @@ use super::client::{self, Client, Over, Told, Verdict};
 use super::desk::Desk;
 use super::program::Program;
 use super::trace::Field;
-use super::{Availability, Peer, apt, messages};
-use crate::{process, project};
+use super::unpacked::{self, Package};
+use super::{Availability, Peer, messages};
+use crate::process;
 
 const CONFIGURATION: &str = include_str!("../../interop/exim/exim.conf.in");
-const PACKAGE: &str = "exim4-daemon-light";
-/// What the package needs beside what every Debian has.
-const LIBRARIES: [&str; 2] = ["libgnutls-dane0", "libidn12"];
+const PACKAGE: Package = Package { name: "exim4-daemon-light", libraries: &["libgnutls-dane0", "libidn12"] };
 /// The user that Exim runs as, in the private /etc alone.
 const UID: u32 = 64_999;
 
@@ -30,40 +29,26 @@ impl Peer for Exim {
         "exim"
     }
 
-    /// Exim's package puts every other mail system off the machine. So it is not installed, but unpacked.
     fn obtain(&self) -> Result<Availability> {
-        if !process::is_available("unshare", &["--mount", "true"]) {
-            return Ok(Availability::Missing("no file system of its own can be made here".into()));
-        }
-        if package().is_none() {
-            let downloaded = apt::download(PACKAGE, &store())?;
-            if let Availability::Missing(_) = downloaded {
-                return Ok(downloaded);
-            }
-        }
-        if LIBRARIES.iter().all(|library| process::is_available("dpkg", &["--status", library])) {
-            return Ok(Availability::Ready);
-        }
-        apt::install(&LIBRARIES)
+        PACKAGE.obtain()
     }
 
     fn check(&self, _: &Program, checks: &mut Checks) -> Result<()> {
         let desk = Desk::open()?;
         let instance = Instance::unpack(&desk)?;
         client::check(&instance, &desk, checks);
+        client::check_over(&instance, &desk, &[Over::StartTls], checks);
+        checks.check("BDAT is what it sends where CHUNKING is offered", || chunks(&instance, &desk));
         desk.close()
     }
 }
 
-/// Where the package is kept, for the next time.
-fn store() -> PathBuf {
-    project::root().join("target/interop")
-}
-
-fn package() -> Option<PathBuf> {
-    let entries = fs::read_dir(store()).ok()?;
-    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    entries.flatten().map(|entry| entry.path()).find(|path| name(path).starts_with(PACKAGE))
+/// Its log names the command that was refused.
+fn chunks(instance: &Instance, desk: &Desk) -> Result<()> {
+    let told = instance.deliver(desk, Over::Tcp, &["huge@tcp.test".to_owned()], &messages::dots())?;
+    let told = told.first().context("nothing is told")?;
+    ensure!(told.text.contains("BDAT") && told.text.contains("LAST: 552 5.2.2 No room for that"), "{told:?}");
+    Ok(())
 }
 
 /// An Exim with a spool and an /etc of its own. Nothing of it runs but while it delivers.
@@ -76,8 +61,7 @@ impl Instance {
         let directory = tempfile::Builder::new().prefix("lmtp-").tempdir_in("/tmp")?;
         fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
         let instance = Self { directory };
-        let package = package().context("the package is gone")?;
-        process::capture(process::command("dpkg-deb").arg("--extract").arg(package).arg(instance.path("package")))?;
+        PACKAGE.unpack(&instance.path("package"))?;
         for part in ["spool", "log"] {
             fs::create_dir(instance.path(part))?;
             chown(instance.path(part), Some(UID), Some(UID))?;
@@ -86,7 +70,9 @@ impl Instance {
             .replace("@DIR@", &instance.directory.path().to_string_lossy())
             .replace("@EXIM@", &instance.program().to_string_lossy())
             .replace("@UNIX@", &desk.socket().to_string_lossy())
-            .replace("@PORT@", &desk.port().to_string());
+            .replace("@PORT@", &desk.port().to_string())
+            .replace("@STARTTLS_PORT@", &desk.starttls_port().to_string())
+            .replace("@CA@", &desk.certificates().ca().to_string_lossy());
         fs::write(instance.path("exim.conf"), configuration)?;
         instance.make_etc()?;
         Ok(instance)
@@ -94,21 +80,8 @@ impl Instance {
 
     /// Exim looks its user up, and asks /etc whether it may trust a configuration. It sees this one.
     fn make_etc(&self) -> Result<()> {
+        unpacked::make_etc(&self.path("etc"), &[("Debian-exim", UID)])?;
         fs::create_dir_all(self.path("etc/exim4"))?;
-        for file in ["hosts", "services", "nsswitch.conf", "ld.so.cache"] {
-            // Not every machine has them all.
-            if let Ok(octets) = fs::read(Path::new("/etc").join(file)) {
-                fs::write(self.path("etc").join(file), octets)?;
-            }
-        }
-        for (file, entry) in [
-            ("passwd", format!("Debian-exim:x:{UID}:{UID}::/nonexistent:/usr/sbin/nologin\n")),
-            ("group", format!("Debian-exim:x:{UID}:\n")),
-        ] {
-            let there = fs::read_to_string(Path::new("/etc").join(file))?;
-            // The first entry of a name is the one that counts.
-            fs::write(self.path("etc").join(file), entry + &there)?;
-        }
         let trusted = format!("{}\n", self.path("exim.conf").display());
         Ok(fs::write(self.path("etc/exim4/trusted_configs"), trusted)?)
     }
@@ -134,10 +107,7 @@ impl Client for Instance {
         let log = self.path("log/mainlog");
         let before = fs::read_to_string(&log).unwrap_or_default().len();
 
-        // The mount is over when the last process is that sees it.
-        let script = "mount --bind \"$0\" /etc && exec \"$@\"";
-        let mut exim = process::command("unshare");
-        exim.args(["--mount", "sh", "-c", script]).arg(self.path("etc")).arg(self.program());
+        let mut exim = unpacked::command(&[(&self.path("etc"), "/etc")], &self.program());
         exim.arg("-C").arg(self.path("exim.conf"));
         // In the foreground, and without a sender there are no bounces.
         exim.args(["-odf", "-i", "-f", "<>"]).args(to).stdin(File::open(&file)?);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use tempfile::TempDir;
 
 use super::checks::Checks;
@@ -14,7 +14,8 @@ use super::client::{self, Client, Over, Told, Verdict};
 use super::desk::Desk;
 use super::owner::Owner;
 use super::program::Program;
-use super::trace::Field;
+use super::server::same;
+use super::trace::{self, Field};
 use super::{Availability, Peer, apt, daemon, messages};
 use crate::process;
 
@@ -41,10 +42,17 @@ impl Peer for Postfix {
         let desk = Desk::open()?;
         let mut instance = Instance::start(&desk)?;
         client::check(&instance, &desk, checks);
-        checks.check("smtp-source: 200 messages in four sessions, over unix socket", || {
+        client::check_over(&instance, &desk, &[Over::StartTls, Over::Tls], checks);
+        for over in [Over::Unix, Over::Tcp] {
+            checks.check(&format!("the bounce names each recipient's reply, over {}", over.name()), || {
+                bounce(&instance, &desk, over)
+            });
+        }
+        checks.check("refused for now: deferred, tried again, delivered once", || retry(&instance, &desk));
+        checks.check("smtp-source: 500 messages in 50 sessions, over unix socket", || {
             load(&desk, &format!("unix:{}", desk.socket().display()))
         });
-        checks.check("smtp-source: 200 messages in four sessions, over TCP", || {
+        checks.check("smtp-source: 500 messages in 50 sessions, over TCP", || {
             load(&desk, &format!("inet:127.0.0.1:{}", desk.port()))
         });
         checks.check("smtp-source is refused", || refused(&desk));
@@ -53,12 +61,79 @@ impl Peer for Postfix {
     }
 }
 
+/// Who could not have the message, and what our server said to that, word for word.
+fn bounce(instance: &Instance, desk: &Desk, over: Over) -> Result<()> {
+    desk.clear();
+    let address = |user| format!("{user}@{}", over.domain());
+    let to = ["good", "unknown", "huge"].map(address);
+    instance.submit(&address("bob"), &to, &messages::ordinary(1))?;
+    let deadline = Instant::now() + LIMIT;
+    let bounce = loop {
+        if let Some(bounce) = desk.take("bob").pop() {
+            break String::from_utf8_lossy(&bounce).replace("\r\n ", " ").replace("\r\n    ", " ");
+        }
+        ensure!(Instant::now() < deadline, "no bounce has come");
+        sleep(Duration::from_millis(20));
+    };
+    for (user, status, reply) in
+        [("unknown", "5.1.1", "550 5.1.1 No such user"), ("huge", "5.2.2", "552 5.2.2 No room for that")]
+    {
+        let block = bounce
+            .split("\r\n\r\n")
+            .find(|block| block.contains(&format!("Final-Recipient: rfc822; {}", address(user))));
+        let block = block.with_context(|| format!("nothing about {user}: {bounce}"))?;
+        let block = block.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in ["Action: failed", &format!("Status: {status}"), &format!("Diagnostic-Code: smtp; {reply}")] {
+            ensure!(block.contains(part), "{user}: no {part:?} in {block}");
+        }
+    }
+    ensure!(!bounce.contains(&format!("Final-Recipient: rfc822; {}", address("good"))), "good was delivered: {bounce}");
+    ensure!(desk.take("good").len() == 1, "good has not got it");
+    Ok(())
+}
+
+fn retry(instance: &Instance, desk: &Desk) -> Result<()> {
+    // What waits in the queue from the checks before must not be tried again, too.
+    let mut forget = process::command("/usr/sbin/postsuper");
+    process::capture(forget.arg("-c").arg(instance.path("etc")).args(["-d", "ALL"]))?;
+    let mut hasten = process::command("/usr/sbin/postconf");
+    hasten.arg("-c").arg(instance.path("etc")).arg("-e");
+    process::capture(hasten.args(["queue_run_delay=1s", "minimal_backoff_time=1s", "maximal_backoff_time=1s"]))?;
+    instance.postfix("reload")?;
+
+    desk.clear();
+    let before = instance.log().len();
+    let message = messages::ordinary(1);
+    let told = instance.deliver(desk, Over::Unix, &["good@unix.test".into(), "later@unix.test".into()], &message)?;
+    let first = told.iter().find(|told| told.recipient == "later@unix.test").context("nothing about later")?;
+    ensure!(first.verdict == Verdict::Temporary && first.text.contains("Come again a little later"), "{first:?}");
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let log = instance.log();
+        let of_later =
+            log[before..].lines().filter_map(super::postfix::told).filter(|told| told.recipient == "later@unix.test");
+        let verdicts: Vec<_> = of_later.map(|told| told.verdict).collect();
+        if verdicts.last() == Some(&Verdict::Delivered) {
+            ensure!(verdicts == [Verdict::Temporary, Verdict::Delivered], "{verdicts:?}");
+            break;
+        }
+        ensure!(Instant::now() < deadline, "it is not tried again: {}", &log[before..]);
+        sleep(Duration::from_millis(50));
+    }
+    for user in ["good", "later"] {
+        let stored = desk.take(user);
+        ensure!(stored.len() == 1, "{user}: {} messages", stored.len());
+        same(trace::without(&stored[0], instance.trace())?, &message)?;
+    }
+    Ok(())
+}
+
 fn load(desk: &Desk, place: &str) -> Result<()> {
-    const COUNT: usize = 200;
+    const COUNT: usize = 500;
     desk.clear();
     let mut source = process::command("smtp-source");
     // -L: LMTP; -d: one connection for many messages.
-    source.args(["-L", "-d", "-s", "4", "-m", &COUNT.to_string(), "-l", "1000"]);
+    source.args(["-L", "-d", "-s", "50", "-m", &COUNT.to_string(), "-l", "1000"]);
     source.args(["-f", "sender@example.org", "-t", "good@example.test", place]);
     let finished = process::finish_within(&mut source, LIMIT)?;
     ensure!(finished.status.success(), "{}: {}", finished.status, finished.stderr);
@@ -96,7 +171,10 @@ impl Instance {
             let filled = template
                 .replace("@DIR@", &instance.directory.path().to_string_lossy())
                 .replace("@UNIX@", &desk.socket().to_string_lossy())
-                .replace("@PORT@", &desk.port().to_string());
+                .replace("@PORT@", &desk.port().to_string())
+                .replace("@STARTTLS_PORT@", &desk.starttls_port().to_string())
+                .replace("@TLS_PORT@", &desk.tls_port().to_string())
+                .replace("@CA@", &desk.certificates().ca().to_string_lossy());
             fs::write(instance.path("etc").join(name), filled)?;
         }
         instance.runs = true;
@@ -127,6 +205,21 @@ impl Instance {
         Ok(())
     }
 
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("maillog")).unwrap_or_default()
+    }
+
+    /// Puts a message into the queue.
+    fn submit(&self, from: &str, to: &[String], message: &[u8]) -> Result<()> {
+        let file = self.path("message.eml");
+        fs::write(&file, messages::with_unix_line_ends(message))?;
+        let mut sendmail = process::command("/usr/sbin/sendmail");
+        sendmail.arg("-C").arg(self.path("etc")).args(["-i", "-f", from]).args(to);
+        let finished = process::finish_within(sendmail.stdin(File::open(&file)?), LIMIT)?;
+        ensure!(finished.status.success(), "sendmail: {}: {}", finished.status, finished.stderr);
+        Ok(())
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -149,23 +242,16 @@ impl Client for Instance {
     }
 
     fn deliver(&self, _: &Desk, _: Over, to: &[String], message: &[u8]) -> Result<Vec<Told>> {
-        let file = self.path("message.eml");
-        fs::write(&file, messages::with_unix_line_ends(message))?;
-        let log = || fs::read_to_string(self.path("maillog")).unwrap_or_default();
-        let before = log().len();
-        let mut sendmail = process::command("/usr/sbin/sendmail");
-        sendmail.arg("-C").arg(self.path("etc")).args(["-i", "-f", "sender@example.org"]).args(to);
-        let finished = process::finish_within(sendmail.stdin(File::open(&file)?), LIMIT)?;
-        ensure!(finished.status.success(), "sendmail: {}: {}", finished.status, finished.stderr);
-
+        let before = self.log().len();
+        self.submit("sender@example.org", to, message)?;
         let deadline = Instant::now() + LIMIT;
         loop {
-            let told: Vec<Told> = log()[before..].lines().filter_map(told).collect();
+            let told: Vec<Told> = self.log()[before..].lines().filter_map(told).collect();
             if to.iter().all(|to| told.iter().any(|told| told.recipient == *to)) {
                 return Ok(told);
             }
             if Instant::now() >= deadline {
-                bail!("Postfix does not say what became of the message: {}", &log()[before..]);
+                bail!("Postfix does not say what became of the message: {}", &self.log()[before..]);
             }
             sleep(Duration::from_millis(20));
         }

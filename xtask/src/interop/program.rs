@@ -33,16 +33,50 @@ impl Program {
     }
 
     pub(crate) fn probe(&self, url: &str) -> Result<Call> {
-        call(process::command(&self.path).args(["probe", url, "--json"]))
+        self.probe_with(url, |_| ())
+    }
+
+    /// With more flags.
+    pub(crate) fn probe_with(&self, url: &str, flags: impl FnOnce(&mut Command)) -> Result<Call> {
+        let mut probe = process::command(&self.path);
+        probe.args(["probe", url, "--json"]);
+        flags(&mut probe);
+        call(&mut probe)
     }
 
     pub(crate) fn send(&self, url: &str, to: &[&str], message: &Path) -> Result<Call> {
+        self.send_with(url, to, message, |_| ())
+    }
+
+    /// With more flags.
+    pub(crate) fn send_with(
+        &self,
+        url: &str,
+        to: &[&str],
+        message: &Path,
+        flags: impl FnOnce(&mut Command),
+    ) -> Result<Call> {
         let mut send = process::command(&self.path);
         send.args(["send", url, "--from", "sender@example.org", "--json"]);
         for recipient in to {
             send.args(["--to", recipient]);
         }
+        flags(&mut send);
         call(send.arg(message))
+    }
+
+    /// Sends, and takes what is said to people.
+    pub(crate) fn send_in_words(
+        &self,
+        url: &str,
+        to: &str,
+        message: &Path,
+        flags: impl FnOnce(&mut Command),
+    ) -> Result<process::Finished> {
+        let mut send = process::command(&self.path);
+        send.args(["send", url, "--from", "sender@example.org", "--to", to]);
+        flags(&mut send);
+        process::finish_within(send.arg(message), LIMIT)
     }
 }
 

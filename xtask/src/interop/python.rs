@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use super::checks::Checks;
 use super::client::{self, Client, Over, Told, Verdict};
@@ -31,6 +31,7 @@ impl Peer for Python {
     fn check(&self, _: &Program, checks: &mut Checks) -> Result<()> {
         let desk = Desk::open()?;
         client::check(self, &desk, checks);
+        client::check_over(self, &desk, &[Over::StartTls], checks);
         desk.close()
     }
 }
@@ -42,6 +43,10 @@ impl Client for Python {
         let place = match over {
             Over::Unix => desk.socket().into_os_string(),
             Over::Tcp => desk.port().to_string().into(),
+            Over::StartTls => {
+                format!("starttls:{}:{}", desk.starttls_port(), desk.certificates().ca().display()).into()
+            }
+            Over::Tls => bail!("smtplib.LMTP begins TLS by STARTTLS only"),
         };
         let mut python = process::command("python3");
         let finished =

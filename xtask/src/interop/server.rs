@@ -75,8 +75,17 @@ impl Server<'_> {
             checks.check(&format!("{name}, byte for byte"), || case.arrives_as_sent(&message));
         }
         checks.check("Unix line ends are converted, and it says so", || case.unix_line_ends());
-        checks.check("500 messages over one connection", || library::five_hundred(self));
+        checks.check("500 messages over one connection", || library::many(self, &self.unix, 500, None));
         Ok(())
+    }
+
+    /// The answers for good, unknown and full.
+    pub(crate) fn three(&self) -> [Answer<'static>; 3] {
+        [
+            answer((self.good, self.saved), "delivered", "final"),
+            answer(self.unknown, "permanent", "rcpt"),
+            answer(self.full, "permanent", "final"),
+        ]
     }
 }
 
@@ -101,11 +110,7 @@ impl Case<'_> {
         let Server { good, unknown, full, .. } = *self.server;
         let message = messages::ordinary(3);
         let call = self.send(url, &[good, unknown.0, full.0], &message)?;
-        call.exits_with(69)?.answers(&[
-            self.delivered(good),
-            answer(unknown, "permanent", "rcpt"),
-            answer(full, "permanent", "final"),
-        ])?;
+        call.exits_with(69)?.answers(&self.server.three())?;
         self.stored(good, 1, &message)?;
         self.stored(full.0, 0, &message)
     }

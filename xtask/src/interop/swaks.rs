@@ -21,10 +21,12 @@ impl Peer for Swaks {
     }
 
     fn obtain(&self) -> Result<Availability> {
-        if process::is_available("swaks", &["--version"]) {
+        // Without the modules it has no TLS.
+        let modules = process::is_available("perl", &["-MNet::SSLeay", "-MIO::Socket::SSL", "-e1"]);
+        if modules && process::is_available("swaks", &["--version"]) {
             return Ok(Availability::Ready);
         }
-        apt::install(&["swaks"])
+        apt::install(&["swaks", "libnet-ssleay-perl", "libio-socket-ssl-perl"])
     }
 
     fn check(&self, _: &Program, checks: &mut Checks) -> Result<()> {
@@ -32,6 +34,7 @@ impl Peer for Swaks {
         for (name, pipelines) in [("lock-step", false), ("pipelined", true)] {
             println!("  {name}");
             client::check(&Sender { pipelines }, &desk, checks);
+            client::check_over(&Sender { pipelines }, &desk, &[Over::StartTls, Over::Tls], checks);
         }
         desk.close()
     }
@@ -52,7 +55,12 @@ impl Client for Sender {
         match over {
             Over::Unix => swaks.arg("--socket").arg(desk.socket()),
             Over::Tcp => swaks.arg("--server").arg(format!("127.0.0.1:{}", desk.port())),
+            Over::StartTls => swaks.arg("--server").arg(format!("localhost:{}", desk.starttls_port())).arg("--tls"),
+            Over::Tls => swaks.arg("--server").arg(format!("localhost:{}", desk.tls_port())).arg("--tlsc"),
         };
+        if over.is_encrypted() {
+            swaks.args(["--tls-verify", "--tls-ca-path"]).arg(desk.certificates().ca());
+        }
         if self.pipelines {
             swaks.arg("--pipeline");
         }
@@ -61,6 +69,9 @@ impl Client for Sender {
         told(&finished.stdout).with_context(|| format!("swaks: {}", finished.stderr))
     }
 }
+
+/// In front of replies good and bad, in clear and encrypted.
+const HEARD: [&str; 4] = ["<-  ", "<** ", "<~  ", "<~* "];
 
 /// What was said and heard about each recipient.
 fn told(transcript: &str) -> Result<Vec<Told>> {
@@ -76,7 +87,7 @@ fn told(transcript: &str) -> Result<Vec<Told>> {
     let mut asked = VecDeque::from([Asked::Other]);
     let mut in_content = false;
     for line in transcript.lines() {
-        if let Some(said) = line.strip_prefix(" -> ") {
+        if let Some(said) = line.strip_prefix(" -> ").or_else(|| line.strip_prefix(" ~> ")) {
             if in_content {
                 if said == "." {
                     in_content = false;
@@ -87,7 +98,7 @@ fn told(transcript: &str) -> Result<Vec<Told>> {
             } else {
                 asked.push_back(Asked::Other);
             }
-        } else if let Some(heard) = line.strip_prefix("<-  ").or_else(|| line.strip_prefix("<** ")) {
+        } else if let Some(heard) = HEARD.iter().find_map(|mark| line.strip_prefix(mark)) {
             if heard.as_bytes().get(3) == Some(&b'-') {
                 continue;
             }

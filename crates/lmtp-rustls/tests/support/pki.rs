@@ -30,6 +30,8 @@ impl Pki {
         let pki = Self { dir: tempfile::tempdir().unwrap() };
         let ca = pki.authority("ca", "Example authority");
         let other = pki.authority("other-ca", "Another authority");
+        // Another key, the same name.
+        pki.authority("namesake-ca", "Example authority");
         let names =
             |names: &[&str]| CertificateParams::new(names.iter().map(|&name| name.into()).collect::<Vec<_>>()).unwrap();
 

@@ -1,12 +1,16 @@
-//! AUTH over TCP.
+//! AUTH over TCP, in clear and behind STARTTLS.
+
+use std::fs;
 
 use anyhow::{Result, bail, ensure};
 use lmtp_blocking::{Client, Config, Envelope, Error, ForwardPath, Outcome, Phase, ReversePath};
 use lmtp_sasl::{LoginClient, Mechanism, Nonce, PlainClient, ScramClient};
 
 use super::{Instance, PASSWORD, POSTMAN};
+use crate::interop::certificates::Certificates;
 use crate::interop::checks::Checks;
 use crate::interop::messages;
+use crate::interop::program::Program;
 use crate::interop::server::{Store as _, same};
 
 type Mechanisms = Vec<Box<dyn Mechanism>>;
@@ -22,6 +26,39 @@ pub(super) fn check(instance: &Instance, checks: &mut Checks) {
     });
     checks.check("AUTH with a wrong password is refused", || wrong_password(&tcp));
     checks.check("no AUTH, no delivery", || without(&tcp));
+}
+
+/// Without the leave to say a password in clear that [`check`] needs.
+pub(super) fn encrypted(instance: &Instance, certificates: &Certificates, program: &Program, checks: &mut Checks) {
+    let url = format!("lmtp+starttls://localhost:{}", instance.auth_port);
+    for mechanism in ["SCRAM-SHA-256", "PLAIN", "LOGIN"] {
+        checks.check(&format!("STARTTLS and AUTH {mechanism}: three recipients, three answers"), || {
+            let secret = certificates.path("password");
+            fs::write(&secret, PASSWORD)?;
+            let message = messages::dots();
+            let file = certificates.path("message.eml");
+            fs::write(&file, &message)?;
+            let server = instance.server();
+            instance.take(server.good)?;
+            let to = [server.good, server.unknown.0, server.full.0].map(|account| account.0);
+            let call = program.send_with(&url, &to, &file, |send| {
+                send.arg("--ca-file").arg(certificates.ca());
+                send.args(["--auth", mechanism, "--auth-user", POSTMAN, "--auth-password-file"]).arg(&secret);
+            })?;
+            call.exits_with(69)?.answers(&server.three())?;
+            let stored = instance.take(server.good)?;
+            ensure!(stored.len() == 1, "{} messages stored", stored.len());
+            same(&stored[0], &instance.kept(&message))
+        });
+    }
+    checks.check("STARTTLS, and no AUTH, no delivery", || {
+        let file = certificates.path("message.eml");
+        fs::write(&file, messages::ordinary(9))?;
+        let call = program.send_with(&url, &["good@example.test"], &file, |send| {
+            send.arg("--ca-file").arg(certificates.ca());
+        })?;
+        call.exits_with(75).map(|_| ())
+    });
 }
 
 fn delivers(instance: &Instance, url: &str, mechanisms: Mechanisms) -> Result<()> {
