@@ -1,0 +1,275 @@
+//! The application: who is let in, who has a mailbox, where a message goes.
+
+use std::error::Error;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Instant, SystemTime};
+
+use lmtp_maildir::{Origin, Recipient, Store, Verdict};
+use lmtp_tokio::proto::auth::Identity;
+use lmtp_tokio::proto::bytes::Bytes;
+use lmtp_tokio::proto::trace::{Date, Protocol, TraceId};
+use lmtp_tokio::{
+    ForwardPath, Handler, LhloName, MailParams, Message, Network, Peer, RcptParams, RecipientId, Reply, ReversePath,
+    Session, Verdicts,
+};
+use tokio::task::spawn_blocking;
+
+use crate::log::{Entry, milliseconds};
+use crate::settings::Format;
+
+/// So much content is handed to the disk at once.
+const BATCH: usize = 64 * 1024;
+
+/// What may change while the server runs.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    /// Where mail is kept; without it, it is thrown away.
+    pub(crate) store: Option<Store>,
+    pub(crate) uids: Vec<u32>,
+    pub(crate) networks: Vec<Network>,
+    pub(crate) format: Format,
+}
+
+/// The application, one for all connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Mail(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    rules: RwLock<Arc<Rules>>,
+    /// When it began, which tells its messages from those of a run before.
+    began: u64,
+    messages: AtomicU64,
+}
+
+impl Mail {
+    pub(crate) fn new(rules: Rules) -> Self {
+        let began = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+        let began = u64::try_from(began).unwrap_or_default();
+        Self(Arc::new(Inner { rules: RwLock::new(Arc::new(rules)), began, messages: AtomicU64::new(0) }))
+    }
+
+    /// Other rules, for connections that come and messages that begin.
+    pub(crate) fn replace(&self, rules: Rules) {
+        *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    pub(crate) fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A name that no other message of this machine has.
+    fn name(&self) -> String {
+        format!("{:x}-{:x}", self.0.began, self.0.messages.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Handler for Mail {
+    type Session = Conversation;
+
+    async fn connect(&self, peer: &Peer) -> Result<Conversation, Reply> {
+        let rules = self.rules();
+        let known = match (peer.address, peer.credentials) {
+            (Some(_), _) => rules.networks.is_empty() || rules.networks.iter().any(|network| network.contains(peer)),
+            (None, Some(them)) => rules.uids.is_empty() || rules.uids.contains(&them.uid),
+            (None, None) => rules.uids.is_empty(),
+        };
+        if !known {
+            let (peer, reply) = (said(peer), Some(Reply::refused().to_string()));
+            Entry { peer: Some(&peer), reply, ..Entry::now("refused") }.write(rules.format);
+            return Err(Reply::refused());
+        }
+        Ok(Conversation {
+            mail: self.clone(),
+            peer: said(peer),
+            address: peer.client().map(|address| address.ip()),
+            protocol: Protocol { tls: peer.tls.is_some(), ..Protocol::default() },
+            client: LhloName::default(),
+            begun: None,
+        })
+    }
+
+    fn ended(&self, peer: &Peer, error: Option<&(dyn Error + 'static)>) {
+        if let Some(error) = error {
+            let (peer, error) = (said(peer), Some(error.to_string()));
+            Entry { peer: Some(&peer), error, ..Entry::now("ended") }.write(self.rules().format);
+        }
+    }
+}
+
+/// A peer, as logs name it.
+fn said(peer: &Peer) -> String {
+    match (peer.client(), peer.credentials) {
+        (Some(address), _) => address.to_string(),
+        (None, Some(them)) => format!("unix:uid={}", them.uid),
+        (None, None) => "unix".into(),
+    }
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    mail: Mail,
+    peer: String,
+    address: Option<std::net::IpAddr>,
+    protocol: Protocol,
+    client: LhloName,
+    begun: Option<Begun>,
+}
+
+/// A message, from MAIL on.
+#[derive(Debug)]
+struct Begun {
+    rules: Arc<Rules>,
+    since: Instant,
+    size: Option<u64>,
+    recipients: Vec<Recipient>,
+}
+
+impl Session for Conversation {
+    async fn lhlo(&mut self, name: &LhloName) -> Result<(), Reply> {
+        self.client = name.clone();
+        Ok(())
+    }
+
+    fn secured(&mut self, _: &Peer) {
+        self.protocol.tls = true;
+    }
+
+    fn authenticated(&mut self, _: &Identity) {
+        self.protocol.auth = true;
+    }
+
+    async fn mail(&mut self, _: &ReversePath, params: &MailParams) -> Result<(), Reply> {
+        let (rules, since) = (self.mail.rules(), Instant::now());
+        self.begun = Some(Begun { rules, since, size: params.size, recipients: Vec::new() });
+        Ok(())
+    }
+
+    async fn rcpt(&mut self, to: &ForwardPath, params: &RcptParams) -> Result<(), Reply> {
+        let Some(begun) = &mut self.begun else { return Err(Reply::try_again_later()) };
+        let Some(store) = begun.rules.store.clone() else { return Ok(()) };
+        let (path, params, size) = (to.clone(), params.clone(), begun.size);
+        let found = spawn_blocking(move || store.recipient(&path, &params, size)).await;
+        match found.map_err(|_| Reply::try_again_later())? {
+            Ok(recipient) => {
+                begun.recipients.push(recipient);
+                Ok(())
+            }
+            Err(verdict) => {
+                let (to, reply) = (Some(format!("<{to}>")), Some(verdict.reply().to_string()));
+                let error = verdict.trouble().map(ToString::to_string);
+                Entry { peer: Some(&self.peer), to, reply, error, ..Entry::now("rejected") }.write(begun.rules.format);
+                Err(verdict.reply().clone())
+            }
+        }
+    }
+
+    async fn deliver(&mut self, message: Message, verdicts: Verdicts) {
+        let Some(begun) = self.begun.take() else { return };
+        let name = self.mail.name();
+        let Message { envelope, params, mut body, .. } = message;
+        let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let (Ok(date), Ok(id)) = (Date::new(i64::try_from(seconds).unwrap_or_default(), 0), name.parse::<TraceId>())
+        else {
+            return;
+        };
+        let origin = Origin {
+            sender: envelope.from().clone(),
+            client: self.client.clone(),
+            peer: self.address,
+            protocol: Protocol { utf8: params.smtputf8, ..self.protocol },
+            id: Some(id),
+            date,
+        };
+        let format = begun.rules.format;
+        let entry = Entry { id: Some(&name), peer: Some(&self.peer), ..Entry::now("delivery") };
+        let from = format!("<{}>", envelope.from());
+        let (kept, octets) = match keep(begun.rules.store.as_ref(), origin, begun.recipients, &mut body).await {
+            Ok(kept) => kept,
+            Err(error) => {
+                let (from, error) = (Some(from), Some(error));
+                return Entry { from, error, event: "abandoned", ..entry }.write(format);
+            }
+        };
+        let count = u32::try_from(verdicts.len()).unwrap_or(u32::MAX);
+        for (place, recipient) in (0..count).zip(envelope.recipients()) {
+            let verdict = kept.get(place as usize);
+            let reply = match verdict {
+                Some(verdict) => named(verdict.reply(), &name),
+                None if begun.rules.store.is_none() => named(&Reply::stored(), &name),
+                // It went wrong before anybody's verdict was known.
+                None => Reply::try_again_later(),
+            };
+            let told = verdicts.give(RecipientId(place), reply.clone());
+            let error = verdict.and_then(Verdict::trouble).map(ToString::to_string);
+            let error = error.or(told.is_err().then(|| "too late: the client was told to try again".into()));
+            let file = verdict.and_then(Verdict::file);
+            let milliseconds = milliseconds(begun.since.elapsed());
+            let (to, reply) = (Some(format!("<{recipient}>")), Some(reply.to_string()));
+            let (from, octets) = (Some(from.clone()), Some(octets));
+            Entry { from, to, reply, octets, milliseconds, file, error, ..entry_of(&entry) }.write(format);
+        }
+    }
+
+    fn over(&mut self, _: &lmtp_tokio::Ending) {
+        self.begun = None;
+    }
+}
+
+/// The same time, event and names.
+fn entry_of<'a>(entry: &Entry<'a>) -> Entry<'a> {
+    Entry { id: entry.id, peer: entry.peer, ..Entry::now(entry.event) }
+}
+
+/// A verdict with the message's name behind it, by which its sender may ask for it.
+fn named(reply: &Reply, name: &str) -> Reply {
+    let text = format!("{} ({name})", reply.text());
+    Reply::new(reply.code().get(), reply.enhanced(), &text).unwrap_or_else(|_| reply.clone())
+}
+
+/// Takes the content to where it is kept, and gives the verdicts and its size; an error if it has no
+/// end. All that may wait for the disk is done on threads that may wait.
+async fn keep(
+    store: Option<&Store>,
+    origin: Origin,
+    recipients: Vec<Recipient>,
+    body: &mut lmtp_tokio::Incoming,
+) -> Result<(Vec<Verdict>, u64), String> {
+    let mut delivery = store.map(|store| store.deliver(&origin, recipients));
+    let (mut pieces, mut held, mut octets): (Vec<Bytes>, usize, u64) = (Vec::new(), 0, 0);
+    loop {
+        match body.next().await {
+            Ok(Some(piece)) => {
+                octets += piece.len() as u64;
+                held += piece.len();
+                pieces.push(piece);
+            }
+            Ok(None) => break,
+            Err(error) => {
+                // What was made for it is taken away, and that is the disk's time, too.
+                let _ = spawn_blocking(move || drop(delivery)).await;
+                return Err(error.to_string());
+            }
+        }
+        if held < BATCH {
+            continue;
+        }
+        held = 0;
+        let batch = std::mem::take(&mut pieces);
+        if let Some(mut begun) = delivery.take() {
+            let written = spawn_blocking(move || {
+                batch.iter().for_each(|piece| begun.write(piece));
+                begun
+            });
+            delivery = Some(written.await.map_err(|error| error.to_string())?);
+        }
+    }
+    let Some(mut delivery) = delivery else { return Ok((Vec::new(), octets)) };
+    let finished = spawn_blocking(move || {
+        pieces.iter().for_each(|piece| delivery.write(piece));
+        delivery.finish()
+    });
+    Ok((finished.await.unwrap_or_default(), octets))
+}

@@ -1,0 +1,233 @@
+//! Settings become a server, or are refused with what is wrong.
+
+use std::fs;
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use lmtp_maildir::{self as maildir, Quota, Store};
+use lmtp_tokio::proto::value::Target;
+use lmtp_tokio::{Bind, Endpoint, Network, Security, Server, ServerConfig, ServerTls, Shutdown};
+
+use crate::log::Entry;
+use crate::mail::{Mail, Rules};
+use crate::settings::{Folders, Settings, Sink, WhenFull};
+
+/// What is wrong with the settings: the key, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: {why}")]
+pub struct Problem {
+    key: &'static str,
+    why: String,
+}
+
+/// A server that has been set up and looks right.
+#[derive(Debug)]
+pub struct Service {
+    mail: Mail,
+    server: Server<Mail>,
+    places: Vec<Bind>,
+    warnings: Vec<String>,
+}
+
+impl Service {
+    /// Sets a server up. Nobody is listened to yet.
+    ///
+    /// # Errors
+    ///
+    /// Something of it cannot be.
+    pub fn new(settings: &Settings) -> Result<Self, Problem> {
+        let places = places(settings)?;
+        let rules = rules(settings)?;
+        let mut warnings = rules.store.as_ref().map(Store::warnings).unwrap_or_default();
+        if settings.sink == Sink::Discard {
+            warnings.push("mail is answered with 250 and thrown away (sink = \"discard\")".into());
+        }
+        let mail = Mail::new(rules);
+        let mut server = Server::new(mail.clone())
+            .config(config(settings)?)
+            .max_connections(settings.limits.connections)
+            .max_connections_per_address(settings.limits.connections_per_address)
+            .proxy_from(networks("access.proxies", &settings.access.proxies)?);
+        if let Some(tls) = tls(settings)? {
+            server = server.tls(tls);
+        } else if let Some(place) = settings.listen.iter().find(|place| is_protected(place)) {
+            return Err(Problem { key: "tls.certificate", why: format!("is needed to listen at {place}") });
+        }
+        Ok(Self { mail, server, places, warnings })
+    }
+
+    /// What an operator should know before mail comes.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// What ends it, and lets those finish who are connected.
+    pub fn handle(&self) -> Shutdown {
+        self.server.handle()
+    }
+
+    /// Serves until it is shut down and all connections have ended. Whenever `reload` gives settings, they
+    /// count from then on, as far as they can: whose mailbox is where, who may connect, how it is logged.
+    ///
+    /// # Errors
+    ///
+    /// It cannot listen there.
+    pub async fn run<F>(self, mut reload: impl FnMut() -> F) -> io::Result<()>
+    where
+        F: Future<Output = Option<Settings>>,
+    {
+        let Self { mail, server, places, .. } = self;
+        let format = mail.rules().format;
+        for place in &places {
+            Entry { error: None, to: Some(format!("{place:?}")), ..Entry::now("listening") }.write(format);
+        }
+        let mut serving = std::pin::pin!(server.serve(places));
+        loop {
+            tokio::select! {
+                result = &mut serving => return result,
+                Some(settings) = reload() => match rules(&settings) {
+                    Ok(rules) => {
+                        let format = rules.format;
+                        mail.replace(rules);
+                        Entry::now("reloaded").write(format);
+                    }
+                    Err(problem) => {
+                        let error = Some(format!("the old settings stay: {problem}"));
+                        Entry { error, ..Entry::now("reload failed") }.write(mail.rules().format);
+                    }
+                },
+            }
+        }
+    }
+}
+
+fn places(settings: &Settings) -> Result<Vec<Bind>, Problem> {
+    let fail = |why: String| Problem { key: "listen", why };
+    if settings.listen.is_empty() {
+        return Err(fail("names no place; unix:PATH or lmtp://HOST:PORT, for example".into()));
+    }
+    let mode = match settings.access.unix_mode.as_str() {
+        "" => None,
+        octal => Some(u32::from_str_radix(octal, 8).ok().filter(|mode| *mode <= 0o777).ok_or_else(|| Problem {
+            key: "access.unix_mode",
+            why: format!("{octal:?} is no octal mode such as 0660"),
+        })?),
+    };
+    let place = |text: &String| {
+        let bind = Bind::new(text).map_err(|error| fail(error.to_string()))?;
+        Ok(match mode {
+            Some(mode) => bind.mode(mode),
+            None => bind,
+        })
+    };
+    settings.listen.iter().map(place).collect()
+}
+
+/// Whether TLS is needed there.
+fn is_protected(place: &str) -> bool {
+    let endpoint = place.parse::<Endpoint>().ok();
+    let security = endpoint.and_then(|endpoint| match endpoint.target() {
+        Target::Tcp { security, .. } => Some(security),
+        _ => None,
+    });
+    matches!(security, Some(Security::Tls | Security::StartTls))
+}
+
+fn config(settings: &Settings) -> Result<ServerConfig, Problem> {
+    let mut config = ServerConfig::default();
+    config.name = parsed("name", &settings.name)?;
+    (config.offer.chunking, config.offer.smtputf8, config.offer.dsn) = (true, true, false);
+    config.limits.message_size = settings.limits.message_size;
+    config.limits.recipients = settings.limits.recipients;
+    config.limits.errors = settings.limits.errors;
+    config.timeouts.command = Duration::from_secs(settings.timeouts.command);
+    config.timeouts.body = Duration::from_secs(settings.timeouts.body);
+    config.timeouts.between_messages = Duration::from_secs(settings.timeouts.between_messages);
+    Ok(config)
+}
+
+fn rules(settings: &Settings) -> Result<Rules, Problem> {
+    let store = match settings.sink {
+        Sink::Maildir => Some(store(settings)?),
+        Sink::Discard => None,
+    };
+    let networks = networks("access.networks", &settings.access.networks)?;
+    Ok(Rules { store, uids: settings.access.uids.clone(), networks, format: settings.log.format })
+}
+
+fn store(settings: &Settings) -> Result<Store, Problem> {
+    let set = &settings.maildir;
+    if set.root.as_os_str().is_empty() {
+        return Err(Problem { key: "maildir.root", why: "names no directory".into() });
+    }
+    let mut config = maildir::Config::default();
+    config.name = parsed("name", &settings.name)?;
+    config.create = set.create;
+    config.link_copies = set.link_copies;
+    config.quota = Quota::default();
+    config.quota.octets = Some(set.quota_octets).filter(|most| *most > 0);
+    config.quota.messages = Some(set.quota_messages).filter(|most| *most > 0);
+    config.quota.when_full = match set.when_full {
+        WhenFull::Temporary => maildir::WhenFull::Temporary,
+        WhenFull::Permanent => maildir::WhenFull::Permanent,
+    };
+    let rules = &mut config.rules;
+    rules.template = Some(parsed("maildir.template", &set.template)?);
+    if !set.domains.is_empty() {
+        let domains = set.domains.iter().map(|domain| parsed("maildir.domains", domain));
+        rules.domains = Some(domains.collect::<Result<_, _>>()?);
+    }
+    rules.table = map("maildir.table", &set.table)?;
+    rules.aliases = map("maildir.aliases", &set.aliases)?;
+    if !set.postmaster.is_empty() {
+        rules.postmaster = Some(parsed("maildir.postmaster", &set.postmaster)?);
+    }
+    let mut delimiter = set.delimiter.chars();
+    rules.delimiter = delimiter.next();
+    if delimiter.next().is_some() {
+        return Err(Problem {
+            key: "maildir.delimiter",
+            why: format!("{:?} is more than one character", set.delimiter),
+        });
+    }
+    rules.folders = match set.folders {
+        Folders::Ignore => maildir::Folders::Ignore,
+        Folders::Existing => maildir::Folders::Existing,
+        Folders::Create => maildir::Folders::Create,
+    };
+    let open = Store::open(&set.root, config);
+    open.map_err(|error| Problem { key: "maildir.root", why: format!("{}: {error}", set.root.display()) })
+}
+
+/// What stands in a file of lines; nothing where none is named.
+fn map<T: FromStr>(key: &'static str, path: &Path) -> Result<maildir::Map<T>, Problem> {
+    if path.as_os_str().is_empty() {
+        return Ok(maildir::Map::default());
+    }
+    let fail = |why: String| Problem { key, why: format!("{}: {why}", path.display()) };
+    let text = fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+    text.parse().map_err(|error: maildir::InvalidMap| fail(error.to_string()))
+}
+
+fn networks(key: &'static str, texts: &[String]) -> Result<Vec<Network>, Problem> {
+    texts.iter().map(|text| parsed(key, text)).collect()
+}
+
+fn tls(settings: &Settings) -> Result<Option<ServerTls>, Problem> {
+    let set = &settings.tls;
+    if set.certificate.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let mut tls = ServerTls::builder(&set.certificate, &set.key);
+    if !set.client_ca.as_os_str().is_empty() {
+        tls = tls.ask_client_certificate(&set.client_ca);
+    }
+    tls.build().map(Some).map_err(|error| Problem { key: "tls", why: error.to_string() })
+}
+
+fn parsed<T: FromStr<Err: std::fmt::Display>>(key: &'static str, text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|error| Problem { key, why: format!("{text:?}: {error}") })
+}

@@ -1,0 +1,162 @@
+//! The service, with a client that is not its own: what is answered is on disk.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lmtp_blocking::{Client, Envelope, Outcome, send};
+use lmtp_serve::{Service, Settings};
+
+const MESSAGE: &str = "Subject: hi\r\n\r\nHello!\r\n.dot\r\n";
+
+struct Running {
+    shutdown: lmtp_tokio::Shutdown,
+    server: Option<thread::JoinHandle<std::io::Result<()>>>,
+    folder: tempfile::TempDir,
+}
+
+impl Running {
+    fn new(more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for user in ["bob", "full"] {
+            for part in ["tmp", "new", "cur"] {
+                fs::create_dir_all(folder.path().join(format!("mail/example.org/{user}/{part}"))).unwrap();
+            }
+        }
+        let base = folder.path().display();
+        let text = format!(
+            "listen = [\"unix:{base}/lmtp\"]\nname = \"mx.example.org\"\n{more}\n[maildir]\nroot = \"{base}/mail\"\n\
+             postmaster = \"bob@example.org\"\nquota_messages = 3\nwhen_full = \"permanent\"\n"
+        );
+        let service = Service::new(&Settings::parse(&text).unwrap()).unwrap();
+        assert!(service.warnings().is_empty(), "{:?}", service.warnings());
+        let shutdown = service.handle();
+        let server = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+            runtime.block_on(service.run(std::future::pending))
+        });
+        let running = Self { shutdown, server: Some(server), folder };
+        let patience = Instant::now() + Duration::from_secs(20);
+        while !running.folder.path().join("lmtp").exists() {
+            assert!(Instant::now() < patience, "it does not listen");
+            thread::sleep(Duration::from_millis(5));
+        }
+        running
+    }
+
+    fn place(&self) -> String {
+        format!("unix:{}", self.folder.path().join("lmtp").display())
+    }
+
+    fn inbox(&self, user: &str) -> Vec<String> {
+        let new = self.folder.path().join(format!("mail/example.org/{user}/new"));
+        let files = fs::read_dir(new).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+        files.collect()
+    }
+
+    fn end(mut self) {
+        self.shutdown.shut_down();
+        self.server.take().unwrap().join().unwrap().unwrap();
+        assert!(!self.folder.path().join("lmtp").exists(), "its socket goes with it");
+    }
+}
+
+#[test]
+fn each_recipient_has_an_answer_that_is_true() {
+    let running = Running::new("");
+    for _ in 0..3 {
+        assert!(send(running.place().as_str(), "ann@x", ["full@example.org"], "a\r\n").unwrap().all_delivered());
+    }
+    let to = ["bob@example.org", "nobody@example.org", "full@example.org", "postmaster", "bob@example.org"];
+    let report = send(running.place().as_str(), "ann@example.net", to, MESSAGE).unwrap();
+    let outcomes: Vec<Outcome> = report.recipients().map(|recipient| recipient.outcome()).collect();
+    let (delivered, permanent) = (Outcome::Delivered, Outcome::Permanent);
+    assert_eq!(outcomes, [delivered, permanent, permanent, delivered, delivered], "{report:?}");
+    let kept = running.inbox("bob");
+    assert_eq!(kept.len(), 3);
+    let first = report.recipients().next().unwrap().reply().unwrap().to_string();
+    let name = first.split(['(', ')']).nth(1).expect("the message's name").to_owned();
+    for text in &kept {
+        assert!(text.starts_with("Return-Path: <ann@example.net>\n"), "{text}");
+        assert!(text.contains(&format!("id {name}")) && text.contains("by mx.example.org with LMTP"), "{text}");
+        assert!(text.ends_with("Subject: hi\n\nHello!\n.dot\n"), "{text}");
+    }
+    running.end();
+}
+
+#[test]
+fn a_large_message_arrives_octet_for_octet() {
+    let running = Running::new("");
+    let message = "0123456789abcdef0123456789abcdef\r\n".repeat(100_000);
+    let report = send(running.place().as_str(), "ann@x", ["bob@example.org"], message.as_str()).unwrap();
+    assert!(report.all_delivered(), "{report:?}");
+    let kept = running.inbox("bob").remove(0);
+    assert!(kept.ends_with(&message.replace("\r\n", "\n")));
+    running.end();
+}
+
+/// A client that is there when the server ends is served to the end of its message.
+#[test]
+fn it_drains() {
+    let running = Running::new("");
+    let mut client = Client::connect(running.place().as_str()).unwrap();
+    let envelope = Envelope::new("ann@x".parse().unwrap(), ["bob@example.org".parse().unwrap()]).unwrap();
+    assert!(client.deliver(&envelope, MESSAGE).unwrap().all_delivered());
+    running.shutdown.shut_down();
+    let report = client.deliver(&envelope, MESSAGE).unwrap();
+    let outcome = report.recipients().next().unwrap().outcome();
+    assert_eq!(running.inbox("bob").len(), if outcome == Outcome::Delivered { 2 } else { 1 });
+    running.end();
+}
+
+/// Whatever its octets: a mailbox is beneath the root, or is none.
+#[test]
+fn no_address_leaves_the_root() {
+    let running = Running::new("");
+    let before = tree(running.folder.path());
+    for to in [
+        "\"../../x\"@example.org",
+        "\"a/b\"@example.org",
+        "x@[127.0.0.1]",
+        "\"..\"@example.org",
+        "\".bob\"@example.org",
+    ] {
+        let report = send(running.place().as_str(), "ann@x", [to], MESSAGE).unwrap();
+        assert_eq!(report.recipients().next().unwrap().outcome(), Outcome::Permanent, "{to}");
+    }
+    assert_eq!(tree(running.folder.path()), before);
+    running.end();
+}
+
+fn tree(root: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    let mut left = vec![root.to_owned()];
+    while let Some(place) = left.pop() {
+        if place.is_dir() {
+            left.extend(fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().path()));
+        }
+        found.push(place);
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn what_cannot_be_is_named() {
+    for (text, said) in [
+        ("", "listen: names no place"),
+        ("listen = [\"unix:/tmp/x\"]", "maildir.root: names no directory"),
+        ("listen = [\"http://x\"]\nsink = \"discard\"", "listen: "),
+        (
+            "listen = [\"lmtps://127.0.0.1:2400\"]\nsink = \"discard\"",
+            "tls.certificate: is needed to listen at lmtps://",
+        ),
+        ("listen = [\"unix:/tmp/x\"]\n[maildir]\nroot = \"/\"\ntemplate = \"{who}\"", "maildir.template: "),
+        ("listen = [\"unix:/tmp/x\"]\nsink = \"discard\"\n[access]\nnetworks = [\"10.0.0.0/99\"]", "access.networks: "),
+        ("listen = [\"unix:/tmp/x\"]\nsink = \"discard\"\n[access]\nunix_mode = \"999\"", "access.unix_mode: "),
+    ] {
+        let problem = Service::new(&Settings::parse(text).unwrap()).unwrap_err().to_string();
+        assert!(problem.contains(said), "{text}: {problem}");
+    }
+}
