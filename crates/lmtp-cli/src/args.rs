@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::serve::Serve;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lmtp_blocking::proto::value::LhloName;
 use lmtp_blocking::{EightBit, Endpoint, ForwardPath, LineEndings, ReversePath};
@@ -24,6 +25,7 @@ struct Program {
 pub(crate) enum Command {
     Probe(Probe),
     Send(Send),
+    Serve(Box<Serve>),
     Demo(Demo),
 }
 
@@ -228,6 +230,7 @@ Examples:
   lmtp demo
   lmtp probe unix:/run/dovecot/lmtp
   lmtp send lmtp://127.0.0.1:24 --from ann@example.org --to bob@example.org message.eml
+  lmtp serve --listen unix:/run/lmtp.sock --maildir /var/mail --create
 
 `lmtp COMMAND --help` has more of them, and the exit codes.";
 

@@ -1,7 +1,7 @@
 //! The program `lmtp`: LMTP (RFC 2033) at the command line.
 //!
-//! Read from here down: [`args`] is what can be asked for, [`send`], [`probe`]
-//! and [`demo`] do it, [`exit`] is what the caller is told. A connection is set
+//! Read from here down: [`args`] is what can be asked for, [`send`], [`probe`],
+//! [`serve`] and [`demo`] do it, [`exit`] is what the caller is told. A connection is set
 //! up in [`session`]; what is printed goes through [`console`] and [`json`].
 
 mod args;
@@ -15,6 +15,7 @@ mod message;
 mod probe;
 mod security;
 mod send;
+mod serve;
 mod session;
 mod signals;
 mod usage;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Ok(Command::Probe(args)) => probe::run(&args),
         Ok(Command::Send(args)) => send::run(&args),
         Ok(Command::Demo(args)) => demo::run(&args),
+        Ok(Command::Serve(args)) => serve::run(*args),
         Err(error) => usage::report(&error),
     })
     .into()

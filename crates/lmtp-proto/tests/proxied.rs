@@ -91,6 +91,7 @@ fn headers() -> Vec<(Vec<u8>, Option<String>)> {
 
 #[test]
 fn what_is_behind_the_header_is_the_conversation_at_every_cut() {
+    lmtp_testkit::proves!("PROXY-2-a", "PROXY-2.2-a", "PROXY-2.2-b");
     let mut direct = Driven::new(Proxied::direct(Server::new(Config::default())));
     assert_eq!(direct.hear(&conversation()), Ok(Output::Closed));
     assert!(direct.sent.ends_with(b"Bye\r\n") && direct.content == b"Subject: hi\r\n\r\n.hello\r\n");
@@ -136,6 +137,7 @@ fn a_stream_that_ends_right_behind_its_words() {
 
 #[test]
 fn without_a_header_nothing_is_said() {
+    lmtp_testkit::proves!("PROXY-2-a", "PROXY-2-b", "PROXY-2.1-b");
     for (octets, error) in [
         (&b"LHLO mx\r\n"[..], ProxyError::Absent),
         (b"PROXY TCP4 192.0.2.1\r\n", ProxyError::Line),

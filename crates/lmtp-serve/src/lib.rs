@@ -4,8 +4,10 @@
 
 mod log;
 mod mail;
+mod process;
 mod service;
 pub mod settings;
 
+pub use process::serve;
 pub use service::{Problem, Service};
 pub use settings::{DEFAULT, Settings};

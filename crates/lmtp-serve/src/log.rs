@@ -19,6 +19,9 @@ pub(crate) struct Entry<'a> {
     pub(crate) id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) peer: Option<&'a str>,
+    /// Where it listens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) place: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,8 +43,9 @@ impl Entry<'_> {
     /// What happened now, of which nothing else is known.
     pub(crate) fn now(event: &'static str) -> Self {
         let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        let (id, peer, from, to, reply, octets) = (None, None, None, None, None, None);
-        Self { time, event, id, peer, from, to, reply, octets, milliseconds: None, file: None, error: None }
+        let (from, to, reply, error) = (None, None, None, None);
+        let (id, peer, place, file) = (None, None, None, None);
+        Self { time, event, id, peer, place, from, to, reply, octets: None, milliseconds: None, file, error }
     }
 
     /// The line, its end included. What others have chosen is made safe to print.
@@ -53,15 +57,14 @@ impl Entry<'_> {
         let mut tell = |name: &str, value: Option<&str>| {
             if let Some(value) = value {
                 let value = Escaped(value.as_bytes()).to_string();
-                line.push_str(&if value.contains([' ', '"']) || value.is_empty() {
-                    format!(" {name}=\"{}\"", value.replace('"', "\\\""))
-                } else {
-                    format!(" {name}={value}")
-                });
+                let is_word = !value.contains([' ', '"']) && !value.is_empty();
+                let quoted = if is_word { value } else { format!("\"{}\"", value.replace('"', "\\\"")) };
+                line.extend([" ", name, "=", &quoted]);
             }
         };
         tell("id", self.id);
         tell("peer", self.peer);
+        tell("place", self.place);
         tell("from", self.from.as_deref());
         tell("to", self.to.as_deref());
         tell("reply", self.reply.as_deref());

@@ -207,7 +207,7 @@ impl Session for Conversation {
             let error = error.or(told.is_err().then(|| "too late: the client was told to try again".into()));
             let file = verdict.and_then(Verdict::file);
             let milliseconds = milliseconds(begun.since.elapsed());
-            let (to, reply) = (Some(format!("<{recipient}>")), Some(reply.to_string()));
+            let (to, reply) = (Some(format!("<{}>", recipient.0)), Some(reply.to_string()));
             let (from, octets) = (Some(from.clone()), Some(octets));
             Entry { from, to, reply, octets, milliseconds, file, error, ..entry_of(&entry) }.write(format);
         }
@@ -260,7 +260,9 @@ async fn keep(
         let batch = std::mem::take(&mut pieces);
         if let Some(mut begun) = delivery.take() {
             let written = spawn_blocking(move || {
-                batch.iter().for_each(|piece| begun.write(piece));
+                for piece in &batch {
+                    begun.write(piece);
+                }
                 begun
             });
             delivery = Some(written.await.map_err(|error| error.to_string())?);
@@ -268,7 +270,9 @@ async fn keep(
     }
     let Some(mut delivery) = delivery else { return Ok((Vec::new(), octets)) };
     let finished = spawn_blocking(move || {
-        pieces.iter().for_each(|piece| delivery.write(piece));
+        for piece in &pieces {
+            delivery.write(piece);
+        }
         delivery.finish()
     });
     Ok((finished.await.unwrap_or_default(), octets))

@@ -1,7 +1,6 @@
 //! Settings become a server, or are refused with what is wrong.
 
 use std::fs;
-use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
@@ -10,6 +9,7 @@ use std::time::Duration;
 use lmtp_maildir::{self as maildir, Quota, Store};
 use lmtp_tokio::proto::value::Target;
 use lmtp_tokio::{Bind, Endpoint, Network, Security, Server, ServerConfig, ServerTls, Shutdown};
+use tokio::sync::mpsc::Receiver;
 
 use crate::log::Entry;
 use crate::mail::{Mail, Rules};
@@ -29,6 +29,7 @@ pub struct Service {
     mail: Mail,
     server: Server<Mail>,
     places: Vec<Bind>,
+    names: Vec<String>,
     warnings: Vec<String>,
 }
 
@@ -56,7 +57,7 @@ impl Service {
         } else if let Some(place) = settings.listen.iter().find(|place| is_protected(place)) {
             return Err(Problem { key: "tls.certificate", why: format!("is needed to listen at {place}") });
         }
-        Ok(Self { mail, server, places, warnings })
+        Ok(Self { mail, server, places, names: settings.listen.clone(), warnings })
     }
 
     /// What an operator should know before mail comes.
@@ -69,26 +70,23 @@ impl Service {
         self.server.handle()
     }
 
-    /// Serves until it is shut down and all connections have ended. Whenever `reload` gives settings, they
-    /// count from then on, as far as they can: whose mailbox is where, who may connect, how it is logged.
+    /// Serves until it is shut down and all connections have ended. Settings that come count from then on, as
+    /// far as they can: whose mailbox is where, who may connect, how it is logged.
     ///
     /// # Errors
     ///
     /// It cannot listen there.
-    pub async fn run<F>(self, mut reload: impl FnMut() -> F) -> io::Result<()>
-    where
-        F: Future<Output = Option<Settings>>,
-    {
-        let Self { mail, server, places, .. } = self;
+    pub async fn run(self, mut reloads: Receiver<Settings>) -> io::Result<()> {
+        let Self { mail, server, places, names, .. } = self;
         let format = mail.rules().format;
-        for place in &places {
-            Entry { error: None, to: Some(format!("{place:?}")), ..Entry::now("listening") }.write(format);
+        for place in &names {
+            Entry { place: Some(place), ..Entry::now("listening") }.write(format);
         }
         let mut serving = std::pin::pin!(server.serve(places));
         loop {
             tokio::select! {
                 result = &mut serving => return result,
-                Some(settings) = reload() => match rules(&settings) {
+                Some(settings) = reloads.recv() => match rules(&settings) {
                     Ok(rules) => {
                         let format = rules.format;
                         mail.replace(rules);

@@ -107,7 +107,7 @@ pub struct Timeouts {
 }
 
 /// Who may connect.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each is explained in default.toml")]
@@ -119,7 +119,7 @@ pub struct Access {
 }
 
 /// How lines are encrypted.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each is explained in default.toml")]
@@ -214,18 +214,6 @@ impl Default for Limits {
 impl Default for Timeouts {
     fn default() -> Self {
         Self { command: 300, body: 180, between_messages: 1800 }
-    }
-}
-
-impl Default for Access {
-    fn default() -> Self {
-        Self { unix_mode: String::new(), uids: Vec::new(), networks: Vec::new(), proxies: Vec::new() }
-    }
-}
-
-impl Default for Tls {
-    fn default() -> Self {
-        Self { certificate: PathBuf::new(), key: PathBuf::new(), client_ca: PathBuf::new() }
     }
 }
 

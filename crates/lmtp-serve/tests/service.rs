@@ -34,7 +34,7 @@ impl Running {
         let shutdown = service.handle();
         let server = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-            runtime.block_on(service.run(std::future::pending))
+            runtime.block_on(service.run(tokio::sync::mpsc::channel(1).1))
         });
         let running = Self { shutdown, server: Some(server), folder };
         let patience = Instant::now() + Duration::from_secs(20);

@@ -1,0 +1,47 @@
+//! A process that serves, as its operator sees it: signals.
+
+use std::io;
+
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::{Service, Settings};
+
+/// Serves until SIGTERM or SIGINT, and then until those who are connected have finished; a second one ends it
+/// at once. SIGHUP asks `reload` for settings.
+///
+/// # Errors
+///
+/// It cannot listen there, or the system has no room for it.
+pub fn serve(service: Service, mut reload: impl FnMut() -> Option<Settings> + Send + 'static) -> io::Result<()> {
+    Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let mut hangup = signal(SignalKind::hangup())?;
+        let (settings, reloads) = mpsc::channel(1);
+        let shutdown = service.handle();
+        let watching = async move {
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                    _ = hangup.recv() => {
+                        if let Some(new) = reload() {
+                            // Nobody listens any more when it has ended.
+                            let _ = settings.send(new).await;
+                        }
+                        continue;
+                    }
+                }
+                if shutdown.is_shut_down() {
+                    return;
+                }
+                shutdown.shut_down();
+            }
+        };
+        tokio::select! {
+            result = service.run(reloads) => result,
+            () = watching => Ok(()),
+        }
+    })
+}
