@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lmtp_maildir::{self as maildir, Quota, Store};
 use lmtp_tokio::proto::value::Target;
-use lmtp_tokio::{Bind, Endpoint, Network, Security, Server, ServerConfig, ServerTls, Shutdown};
+use lmtp_tokio::{Bind, Endpoint, Network, Security, Server, ServerConfig, Shutdown};
 use tokio::sync::mpsc::Receiver;
 
 use crate::log::Entry;
@@ -47,16 +47,12 @@ impl Service {
             warnings.push("mail is answered with 250 and thrown away (sink = \"discard\")".into());
         }
         let mail = Mail::new(rules);
-        let mut server = Server::new(mail.clone())
+        let server = Server::new(mail.clone())
             .config(config(settings)?)
             .max_connections(settings.limits.connections)
             .max_connections_per_address(settings.limits.connections_per_address)
             .proxy_from(networks("access.proxies", &settings.access.proxies)?);
-        if let Some(tls) = tls(settings)? {
-            server = server.tls(tls);
-        } else if let Some(place) = settings.listen.iter().find(|place| is_protected(place)) {
-            return Err(Problem { key: "tls.certificate", why: format!("is needed to listen at {place}") });
-        }
+        let server = protected(server, settings)?;
         Ok(Self { mail, server, places, names: settings.listen.clone(), warnings })
     }
 
@@ -214,16 +210,26 @@ fn networks(key: &'static str, texts: &[String]) -> Result<Vec<Network>, Problem
     texts.iter().map(|text| parsed(key, text)).collect()
 }
 
-fn tls(settings: &Settings) -> Result<Option<ServerTls>, Problem> {
-    let set = &settings.tls;
-    if set.certificate.as_os_str().is_empty() {
-        return Ok(None);
+/// The server with its certificate, if it has one; it has to where TLS is listened for.
+fn protected(server: Server<Mail>, settings: &Settings) -> Result<Server<Mail>, Problem> {
+    let fail = |why: String| Problem { key: "tls.certificate", why };
+    if settings.tls.certificate.as_os_str().is_empty() {
+        return match settings.listen.iter().find(|place| is_protected(place)) {
+            Some(place) => Err(fail(format!("is needed to listen at {place}"))),
+            None => Ok(server),
+        };
     }
-    let mut tls = ServerTls::builder(&set.certificate, &set.key);
-    if !set.client_ca.as_os_str().is_empty() {
-        tls = tls.ask_client_certificate(&set.client_ca);
+    #[cfg(not(feature = "rustls"))]
+    return Err(fail("this build has no TLS; switch on the feature \"rustls\"".into()));
+    #[cfg(feature = "rustls")]
+    {
+        let set = &settings.tls;
+        let mut tls = lmtp_tokio::ServerTls::builder(&set.certificate, &set.key);
+        if !set.client_ca.as_os_str().is_empty() {
+            tls = tls.ask_client_certificate(&set.client_ca);
+        }
+        Ok(server.tls(tls.build().map_err(|error| fail(error.to_string()))?))
     }
-    tls.build().map(Some).map_err(|error| Problem { key: "tls", why: error.to_string() })
 }
 
 fn parsed<T: FromStr<Err: std::fmt::Display>>(key: &'static str, text: &str) -> Result<T, Problem> {

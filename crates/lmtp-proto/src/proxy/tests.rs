@@ -24,6 +24,7 @@ const BLOCK4: [u8; 12] = [192, 0, 2, 1, 192, 0, 2, 2, 0x9c, 0x40, 0, 24];
 /// PROXY-2.1-a, PROXY-2.2-a: as the protocol prints them.
 #[test]
 fn as_they_are_on_the_wire() {
+    lmtp_testkit::proves!("PROXY-2.1-a", "PROXY-2.2-a");
     let header = ProxyHeader::proxied(tcp4());
     assert_eq!(header.encode_v1(), b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 24\r\n");
     assert_eq!(header.encode_v2().unwrap(), v2(0x21, 0x11, &BLOCK4));
@@ -68,6 +69,7 @@ fn what_is_skipped() {
 /// Each is refused, and refused when its last octet is there and not before.
 #[test]
 fn the_first_wrong_octet_is_told() {
+    lmtp_testkit::proves!("PROXY-2.1-a", "PROXY-2.1-b");
     for (octets, error) in [
         (&b"L"[..], ProxyError::Absent),
         (b"\n", ProxyError::Absent),
@@ -134,6 +136,7 @@ fn the_first_wrong_octet_is_told() {
 /// PROXY-2.2.3-a.
 #[test]
 fn tlvs_and_their_lengths() {
+    lmtp_testkit::proves!("PROXY-2.2-b");
     let block = |tlvs: &[u8]| v2(0x21, 0x11, &[&BLOCK4[..], tlvs].concat());
     let octets = block(b"\x02\0\x02mx\x04\0\0");
     let tlvs = vec![Tlv { kind: Tlv::AUTHORITY, value: b"mx".into() }, Tlv { kind: Tlv::NOOP, value: vec![] }];

@@ -1,0 +1,206 @@
+//! `lmtp serve`, the program: what it says of its settings, its signals, and what is left when it is killed.
+
+#![cfg(unix)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lmtp_blocking::{Client, Envelope, Outcome, send};
+use lmtp_testkit::effort::Effort;
+
+fn lmtp(args: &[&str]) -> Command {
+    let mut lmtp = Command::new(env!("CARGO_BIN_EXE_lmtp"));
+    lmtp.arg("serve").args(args).stdin(Stdio::null()).stderr(Stdio::piped()).stdout(Stdio::piped());
+    lmtp
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn the_settings_that_it_prints_are_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lmtp.toml");
+    let printed = lmtp(&["--print-default"]).output().unwrap();
+    assert!(printed.status.success());
+    fs::write(&file, &printed.stdout).unwrap();
+    let config = file.display().to_string();
+    let base = folder.path().display().to_string();
+    let check =
+        lmtp(&["--config", &config, "--listen", "unix:/nowhere", "--maildir", &base, "--check"]).output().unwrap();
+    assert!(check.status.success(), "{}", said(&check));
+    let words = said(&check);
+    assert!(words.contains("it would listen at unix:/nowhere"), "{words}");
+    assert!(words.contains("warning: mail for <postmaster> is refused"), "{words}");
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lmtp.toml");
+    fs::write(&file, "listen = [\"unix:/nowhere\"]\n[maildir]\nrot = \"/var/mail\"\n").unwrap();
+    let output = lmtp(&["--config", &file.display().to_string()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let words = said(&output);
+    assert!(words.contains("lmtp.toml: ") && words.contains("line 3, column 1") && words.contains("rot"), "{words}");
+    for (args, code, why) in [
+        (&["--listen", "unix:/nowhere"][..], 78, "maildir.root: names no directory"),
+        (&["--maildir", "/"], 78, "listen: names no place"),
+        (&["--listen", "unix:/no/such/directory/x", "--discard"], 75, "cannot listen at unix:/no/such/directory/x"),
+        (&["--config", "/no/such/file"], 78, "/no/such/file: "),
+        (&["--tls-cert", "x"], 64, "--tls-key"),
+    ] {
+        let output = lmtp(args).output().unwrap();
+        assert!(said(&output).contains(why), "{args:?}: {}", said(&output));
+        assert_eq!(output.status.code(), Some(code), "{args:?}");
+    }
+}
+
+/// A server that runs, on a Maildir for Bob.
+struct Served {
+    server: Child,
+    socket: PathBuf,
+}
+
+impl Served {
+    fn on(folder: &Path, more: &[&str]) -> Self {
+        let socket = folder.join("lmtp");
+        let (place, mail) = (format!("unix:{}", socket.display()), folder.join("mail").display().to_string());
+        let args = [&["--listen", &place, "--maildir", &mail], more].concat();
+        let server = lmtp(&args).stderr(Stdio::null()).spawn().unwrap();
+        let served = Self { server, socket };
+        let patience = Instant::now() + Duration::from_secs(20);
+        while std::os::unix::net::UnixStream::connect(&served.socket).is_err() {
+            assert!(Instant::now() < patience, "it does not listen");
+            thread::sleep(Duration::from_millis(2));
+        }
+        served
+    }
+
+    fn place(&self) -> String {
+        format!("unix:{}", self.socket.display())
+    }
+
+    fn signal(&self, name: &str) {
+        let mut kill = Command::new("sh");
+        kill.args(["-c", "kill -s \"$1\" \"$2\"", "sh", name]).arg(self.server.id().to_string());
+        assert!(kill.status().unwrap().success());
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+fn mailbox(folder: &Path) -> PathBuf {
+    let home = folder.join("mail/example.org/bob");
+    for part in ["tmp", "new", "cur"] {
+        fs::create_dir_all(home.join(part)).unwrap();
+    }
+    home.join("new")
+}
+
+#[test]
+fn it_ends_when_it_is_told_and_reads_its_settings_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let new = mailbox(folder.path());
+    let config = folder.path().join("lmtp.toml");
+    fs::write(&config, "[maildir]\npostmaster = \"bob@example.org\"\n").unwrap();
+    let mut served = Served::on(folder.path(), &["--config", &config.display().to_string()]);
+    let outcome = |to: &str| {
+        let report = send(served.place().as_str(), "ann@x", [to], "Hi\r\n").unwrap();
+        report.recipients().next().unwrap().outcome()
+    };
+    assert_eq!(outcome("bob@example.org"), Outcome::Delivered);
+    assert_eq!(outcome("info@example.org"), Outcome::Permanent);
+    let aliases = folder.path().join("aliases");
+    fs::write(&aliases, "info@example.org bob@example.org\n").unwrap();
+    fs::write(&config, format!("[maildir]\naliases = \"{}\"\n", aliases.display())).unwrap();
+    served.signal("HUP");
+    let patience = Instant::now() + Duration::from_secs(20);
+    while outcome("info@example.org") != Outcome::Delivered {
+        assert!(Instant::now() < patience, "the new settings do not count");
+        thread::sleep(Duration::from_millis(10));
+    }
+    // What cannot be leaves the old ones.
+    fs::write(&config, "nonsense = 1\n").unwrap();
+    served.signal("HUP");
+    assert_eq!(outcome("info@example.org"), Outcome::Delivered);
+    assert!(fs::read_dir(new).unwrap().count() >= 3);
+    served.signal("TERM");
+    assert_eq!(served.server.wait().unwrap().code(), Some(0));
+    assert!(!served.socket.exists());
+}
+
+/// Invariants 16 and 17: killed at any moment under eight sessions, it has kept whatever it said it had, whole;
+/// and nothing in `new` is short.
+#[test]
+fn what_was_answered_is_there_whenever_it_is_killed() {
+    const SESSIONS: usize = 8;
+    let rounds: u32 = match Effort::current() {
+        Effort::Quick => 30,
+        Effort::Ci => 250,
+        Effort::Long => 3000,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let new = mailbox(folder.path());
+    let (mut acknowledged, mut in_flight) = (Vec::new(), 0_u32);
+    for round in 0..rounds {
+        let served = Served::on(folder.path(), &[]);
+        let stop = AtomicBool::new(false);
+        let told: Vec<(Vec<String>, bool)> = thread::scope(|scope| {
+            let sessions: Vec<_> = (0..SESSIONS)
+                .map(|session| {
+                    let (place, stop) = (served.place(), &stop);
+                    scope.spawn(move || sending(&place, round, session, stop))
+                })
+                .collect();
+            // Another moment in each round, within the time of some messages.
+            thread::sleep(Duration::from_micros(3000 + u64::from(round) * 7919 % 40_000));
+            drop(served);
+            stop.store(true, Ordering::SeqCst);
+            sessions.into_iter().map(|session| session.join().unwrap()).collect()
+        });
+        in_flight += u32::from(told.iter().any(|(_, broken)| *broken));
+        acknowledged.extend(told.into_iter().flat_map(|(names, _)| names));
+    }
+    let kept: Vec<String> =
+        fs::read_dir(new).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    for text in &kept {
+        assert!(text.starts_with("Return-Path: ") && text.ends_with("\nThe end.\n"), "short: {text}");
+    }
+    let names: std::collections::BTreeSet<&str> =
+        kept.iter().filter_map(|text| text.lines().find_map(|line| line.strip_prefix("Subject: "))).collect();
+    let lost: Vec<&String> = acknowledged.iter().filter(|name| !names.contains(name.as_str())).collect();
+    assert!(lost.is_empty(), "{} of {} are lost: {lost:?}", lost.len(), acknowledged.len());
+    println!("{rounds} rounds, {in_flight} with a delivery under way, {} messages acknowledged", acknowledged.len());
+    assert!(acknowledged.len() > 300 && in_flight > rounds / 2, "it was never amid something");
+}
+
+/// Sends until the server is gone; the names of what was acknowledged, and whether a message was under way.
+fn sending(place: &str, round: u32, session: usize, stop: &AtomicBool) -> (Vec<String>, bool) {
+    let mut acknowledged = Vec::new();
+    let Ok(mut client) = Client::connect(place) else { return (acknowledged, false) };
+    let envelope = Envelope::new("ann@x".parse().unwrap(), ["bob@example.org".parse().unwrap()]).unwrap();
+    for number in 0.. {
+        if stop.load(Ordering::SeqCst) {
+            return (acknowledged, false);
+        }
+        let name = format!("{round}-{session}-{number}");
+        let message = format!("Subject: {name}\r\n\r\n{}The end.\r\n", format!("{}\r\n", "x".repeat(70)).repeat(40));
+        let Ok(report) = client.deliver(&envelope, message.as_str()) else { break };
+        match report.recipients().next().unwrap().outcome() {
+            Outcome::Delivered => acknowledged.push(name),
+            _ => return (acknowledged, true),
+        }
+    }
+    (acknowledged, false)
+}
