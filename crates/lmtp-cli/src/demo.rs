@@ -1,16 +1,19 @@
 //! `lmtp demo`: one message, three recipients, three outcomes, and why.
 //!
-//! The server is scripted and the rest is real: a Unix socket, and the client
-//! that `lmtp send` uses.
+//! All of it is real: the server of `lmtp serve` on Maildirs in a temporary
+//! directory, a Unix socket, and the client that `lmtp send` uses.
 
 mod annotate;
-mod peer;
-mod socket;
+mod place;
+mod server;
 mod stage;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use lmtp_blocking::{Client, Endpoint, Envelope, Fault, FaultKind, Line, Outcome, Phase, Report, Timeouts};
+use lmtp_blocking::proto::client::Use;
+use lmtp_blocking::{Client, Config, Endpoint, Envelope, Fault, FaultKind, Line, Outcome, Phase, Report, Timeouts};
 use serde::Serialize;
 
 use crate::args::Demo;
@@ -18,16 +21,13 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::json;
 use annotate::{Annotated, annotate};
-use socket::Socket;
+use place::Place;
+use server::{Kept, Server};
 
 /// A recipient of the play.
 #[derive(Debug, Clone, Copy)]
 struct Role {
     address: &'static str,
-    /// The server's reply to RCPT.
-    rcpt: &'static str,
-    /// Its reply after the content, if it gets that far.
-    last: Option<&'static str>,
     outcome: Outcome,
     /// What a mail system has to do, and the rule that says so.
     duty: &'static str,
@@ -39,22 +39,16 @@ const FROM: &str = "ann@example.org";
 const ROLES: [Role; 3] = [
     Role {
         address: "bob@example.org",
-        rcpt: "250 2.1.5 Recipient ok",
-        last: Some("250 2.0.0 Saved"),
         outcome: Outcome::Delivered,
         duty: "Done. The server has taken responsibility for this recipient (RFC 2033 4.2).",
     },
     Role {
         address: "nobody@example.org",
-        rcpt: "550 5.1.1 No such user here",
-        last: None,
         outcome: Outcome::Permanent,
         duty: "Send the bounce now. The same request would fail again (RFC 5321 4.2.1).",
     },
     Role {
         address: "full@example.org",
-        rcpt: "250 2.1.5 Recipient ok",
-        last: Some("452 4.2.2 Mailbox is full"),
         outcome: Outcome::Temporary,
         duty: "Keep the message for this recipient alone, and try later (RFC 5321 4.5.4.1).",
     },
@@ -106,8 +100,8 @@ struct Scene {
     endpoint: Endpoint,
     lines: Vec<Line>,
     report: Report,
-    /// What the server stored, or why it stopped.
-    stored: Result<Vec<u8>, String>,
+    /// What the server has kept, or why it stopped.
+    kept: Result<Kept, String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -115,20 +109,31 @@ struct SceneInJson {
     as_scripted: bool,
     conversation: Vec<Annotated>,
     result: json::Sent,
+    /// The files that were written, beneath the directory with the mailboxes.
+    files: Vec<String>,
     /// What a mail system has to do for each recipient.
     duties: Vec<&'static str>,
 }
 
-/// Sends the message to the scripted server.
+/// Sends the message to a server of our own.
 fn play() -> Result<Scene, String> {
-    let socket = Socket::new().map_err(|error| format!("no temporary socket: {error}"))?;
-    let endpoint = socket.endpoint().map_err(|error| format!("no temporary socket: {error}"))?;
-    let peer = peer::start(socket.listener().map_err(|error| format!("cannot listen: {error}"))?);
+    let place = Place::new().map_err(|error| format!("no temporary directory: {error}"))?;
+    let endpoint = place.endpoint().map_err(|error| format!("no temporary socket: {error}"))?;
+    let server = Server::start(&place)?;
+    wait_for(&place);
     let lines = Arc::new(Mutex::new(Vec::new()));
-    let report = send(&endpoint, &lines).map_err(|fault| fault.message().to_owned())?;
-    let stored = peer.join().unwrap_or_else(|_| Err("the server panicked".into()));
+    let report = send(&endpoint, &lines).map_err(|fault| fault.message().to_owned());
+    let kept = server.end();
     let lines = std::mem::take(&mut *lines.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(Scene { endpoint, lines, report, stored })
+    Ok(Scene { endpoint, lines, report: report?, kept })
+}
+
+/// The server makes its socket when it listens. Who cannot wait any longer finds out why by connecting.
+fn wait_for(place: &Place) {
+    let patience = Instant::now() + Duration::from_secs(5);
+    while !place.join("lmtp").exists() && Instant::now() < patience {
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 fn send(endpoint: &Endpoint, lines: &Arc<Mutex<Vec<Line>>>) -> Result<Report, Fault> {
@@ -137,8 +142,12 @@ fn send(endpoint: &Endpoint, lines: &Arc<Mutex<Vec<Line>>>) -> Result<Report, Fa
     let from: lmtp_blocking::ReversePath = FROM.parse().map_err(|error| broken(&error))?;
     let envelope = Envelope::new(from, to.map_err(|error| broken(&error))?).map_err(|error| broken(&error))?;
     let lines = Arc::clone(lines);
+    // Told the size, the server would refuse the full mailbox at RCPT already.
+    let mut config = Config::default();
+    config.extensions.size = Use::Forbid;
     let mut client = Client::builder(endpoint.clone())
         .map_err(|error| broken(&error))?
+        .config(config)
         .timeouts(Timeouts::interactive())
         .on_line(move |line| lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone()))
         .connect()?;
@@ -161,9 +170,11 @@ impl Scene {
                 return Some(format!("{recipient}, but {} was to be expected", role.outcome));
             }
         }
-        match &self.stored {
+        match &self.kept {
             Err(why) => Some(format!("the server stopped: {why}")),
-            Ok(stored) if stored != MESSAGE.as_bytes() => Some("the server stored another message".into()),
+            Ok(kept) if !kept.text.ends_with(&MESSAGE.replace("\r\n", "\n")) => {
+                Some("the server has kept another message".into())
+            }
             Ok(_) => self.report.warnings().first().cloned(),
         }
     }
@@ -173,6 +184,7 @@ impl Scene {
             as_scripted: self.differs().is_none(),
             conversation: self.conversation(),
             result: json::Sent::new(&self.endpoint, &self.report),
+            files: self.kept.iter().map(|kept| kept.file.clone()).collect(),
             duties: ROLES.map(|role| role.duty).into(),
         }
     }

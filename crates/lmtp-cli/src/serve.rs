@@ -86,6 +86,8 @@ enum LogFormat {
     Text,
     /// An object a line.
     Json,
+    /// Nothing.
+    None,
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -157,6 +159,7 @@ impl Serve {
         let format = self.log.map(|format| match format {
             LogFormat::Text => Format::Text,
             LogFormat::Json => Format::Json,
+            LogFormat::None => Format::None,
         });
         set(&mut settings.log.format, format.as_ref());
         Ok(settings)

@@ -12,7 +12,9 @@ fn three_outcomes() {
     let plain = run(lmtp(["demo"]).env("TMPDIR", directory.path()));
     assert_eq!((plain.code, plain.stderr.as_str()), (Some(0), ""));
     for text in [
-        "bob@example.org     delivered  250 2.0.0",
+        "bob@example.org     delivered  250 2.0.0 Saved (",
+        "  example.org/bob/new/",
+        "  Return-Path: <ann@example.org>",
         "nobody@example.org  permanent  550 5.1.1",
         "full@example.org    temporary  452 4.2.2",
         "RFC 2033 4.1",
@@ -30,6 +32,10 @@ fn three_outcomes() {
     let outcomes: Vec<_> =
         json.json()["result"]["recipients"].as_array().unwrap().iter().map(|one| one["outcome"].clone()).collect();
     assert_eq!(outcomes, ["delivered", "permanent", "temporary"]);
+    let file = json.json()["files"][0].as_str().unwrap().to_owned();
+    assert!(file.starts_with("example.org/bob/new/"), "{file}");
+    // Full is told after the content: that is what LMTP is for.
+    assert_eq!(json.json()["result"]["recipients"][2]["phase"], "final");
 
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "no socket is left behind");
 }

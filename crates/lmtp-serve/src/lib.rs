@@ -8,6 +8,8 @@ mod process;
 mod service;
 pub mod settings;
 
-pub use process::serve;
+pub use process::{serve, serve_here};
 pub use service::{Problem, Service};
 pub use settings::{DEFAULT, Settings};
+
+pub use lmtp_tokio::Shutdown;

@@ -77,6 +77,9 @@ impl Entry<'_> {
 
     /// Writes it to standard error, in one piece. Nobody need read it.
     pub(crate) fn write(&self, format: Format) {
+        if format == Format::None {
+            return;
+        }
         let _ = std::io::stderr().lock().write_all(self.line(format).as_bytes());
     }
 }

@@ -8,6 +8,15 @@ use tokio::sync::mpsc;
 
 use crate::{Service, Settings};
 
+/// Serves on this thread until [`Service::handle`] shuts it down, whatever signals come.
+///
+/// # Errors
+///
+/// It cannot listen there, or the system has no room for it.
+pub fn serve_here(service: Service) -> io::Result<()> {
+    Builder::new_current_thread().enable_all().build()?.block_on(service.run(mpsc::channel(1).1))
+}
+
 /// Serves until SIGTERM or SIGINT, and then until those who are connected have finished; a second one ends it
 /// at once. SIGHUP asks `reload` for settings.
 ///

@@ -145,6 +145,7 @@ pub struct Log {
 pub enum Format {
     Text,
     Json,
+    None,
 }
 
 impl Settings {

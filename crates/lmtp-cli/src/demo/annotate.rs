@@ -109,6 +109,9 @@ fn offer(line: &str) -> (&'static str, String) {
         "PIPELINING" => ("RFC 2033 5", "required: commands may run ahead".into()),
         "ENHANCEDSTATUSCODES" => ("RFC 2033 5", "required: codes such as 5.1.1".into()),
         "8BITMIME" => ("RFC 2033 5", "recommended: 8-bit content".into()),
+        "CHUNKING" => ("RFC 3030 2.1", "content may come in chunks, by BDAT".into()),
+        "SMTPUTF8" => ("RFC 6531 3.1", "addresses may hold UTF-8".into()),
+        "LIMITS" => ("RFC 9422 4", "how many recipients it takes".into()),
         "SIZE" => ("RFC 1870 4", "the largest message it takes".into()),
         _ => ("RFC 5321 4.1.1.1", "who it is, and what it offers:".into()),
     }

@@ -18,6 +18,15 @@ pub(super) fn show(scene: &Scene) {
         say("");
         show_outcome(recipient, role);
     }
+    if let Ok(kept) = &scene.kept {
+        say("");
+        say(&styled(HEAD, "What is on disk now, with what the server has written above the message:"));
+        say("");
+        say(&format!("  {}", kept.file));
+        for line in kept.text.lines().take_while(|line| !line.starts_with("From: ")) {
+            say(&format!("  {}", styled(FAINT, line)));
+        }
+    }
     say("");
     say("SMTP has a single reply after the message, so its server has to keep a queue for the others.");
     say("LMTP answers for every recipient, so the queue stays where it was: with the client (RFC 2033 3).");
@@ -25,6 +34,9 @@ pub(super) fn show(scene: &Scene) {
     say(&styled(HEAD, "Now with a server of yours:"));
     say("  lmtp probe unix:/run/dovecot/lmtp");
     say("  lmtp send unix:/run/dovecot/lmtp --from ann@example.org --to bob@example.org message.eml");
+    say("");
+    say(&styled(HEAD, "Or with this one:"));
+    say("  lmtp serve --listen unix:/tmp/lmtp --maildir /tmp/mail --create");
 }
 
 /// In columns, with a space before each round trip: the client speaks until it

@@ -1,22 +1,21 @@
-//! A Unix socket in a temporary directory of its own.
+//! A temporary directory: a socket, and two mailboxes.
 
 use std::fs::{self, DirBuilder};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lmtp_blocking::Endpoint;
 use lmtp_blocking::proto::value::InvalidEndpoint;
 
-/// A place for a socket that nobody else can reach; removed when dropped.
+/// A place that nobody else can reach; removed when dropped.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(super) struct Place {
     directory: PathBuf,
 }
 
-impl Socket {
+impl Place {
     pub(super) fn new() -> io::Result<Self> {
         // What is made here did not exist before, so it is nobody else's.
         let random = RandomState::new().build_hasher().finish();
@@ -25,20 +24,17 @@ impl Socket {
         Ok(Self { directory })
     }
 
-    fn path(&self) -> PathBuf {
-        self.directory.join("lmtp")
-    }
-
-    pub(super) fn listener(&self) -> io::Result<UnixListener> {
-        UnixListener::bind(self.path())
+    /// What is in it has to be made.
+    pub(super) fn join(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.directory.join(path)
     }
 
     pub(super) fn endpoint(&self) -> Result<Endpoint, InvalidEndpoint> {
-        Endpoint::unix(&self.path().to_string_lossy())
+        Endpoint::unix(&self.join("lmtp").to_string_lossy())
     }
 }
 
-impl Drop for Socket {
+impl Drop for Place {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.directory);
     }
