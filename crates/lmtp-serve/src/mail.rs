@@ -61,7 +61,19 @@ impl Mail {
 
     /// A name that no other message of this machine has.
     fn name(&self) -> String {
-        format!("{:x}-{:x}", self.0.began, self.0.messages.fetch_add(1, Ordering::Relaxed))
+        format!("{}-{}", in_base_36(self.0.began), in_base_36(self.0.messages.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+/// Short, for it stands in replies that people read.
+fn in_base_36(mut number: u64) -> String {
+    let mut digits = Vec::new();
+    loop {
+        digits.extend(u32::try_from(number % 36).ok().and_then(|digit| char::from_digit(digit, 36)));
+        number /= 36;
+        if number == 0 {
+            return digits.iter().rev().collect();
+        }
     }
 }
 
@@ -276,4 +288,17 @@ async fn keep(
         delivery.finish()
     });
     Ok((finished.await.unwrap_or_default(), octets))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        for (number, text) in [(0, "0"), (35, "z"), (36, "10"), (1_795_717_475_000, "mwy3f92w")] {
+            let read = u64::from_str_radix(&in_base_36(number), 36).unwrap();
+            assert_eq!((read, in_base_36(number).len()), (number, text.len()));
+        }
+    }
 }

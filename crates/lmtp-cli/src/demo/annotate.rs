@@ -95,7 +95,7 @@ fn reply_note(answered: Option<&Due>, yes: bool) -> (&'static str, String) {
         Some(Due::Data) => ("RFC 5321 4.1.1.4", "to DATA: let the message come".into()),
         Some(Due::Final(address)) => {
             let verdict = if yes { "delivered" } else { "not delivered" };
-            ("RFC 2033 4.2", format!("its own reply for {}: {verdict}", local_part(address)))
+            ("RFC 2033 4.2", format!("{}'s own reply: {verdict}", local_part(address)))
         }
         Some(Due::Quit) => ("RFC 5321 4.1.1.10", "so does the server".into()),
         None => ("", "answers nothing".into()),
@@ -150,8 +150,8 @@ mod tests {
                 "to RCPT, b: refused",
                 "to RCPT, c: accepted, so far",
                 "the end of it",
-                "its own reply for a: delivered",
-                "its own reply for c: not delivered",
+                "a's own reply: delivered",
+                "c's own reply: not delivered",
             ]
         );
     }
