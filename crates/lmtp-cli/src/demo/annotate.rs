@@ -45,7 +45,7 @@ pub(super) fn annotate(lines: &[Line]) -> Vec<Annotated> {
                 note(rule, meaning);
                 due.extend(sent);
             }
-            Line::Content { .. } => note("RFC 5321 4.5.2", "the message, its leading dots doubled".into()),
+            Line::Content { .. } => note("RFC 5321 4.5.2", "the message, leading dots doubled".into()),
             Line::EndOfData => {
                 note("RFC 5321 4.1.1.4", "the end of it".into());
                 due.extend(accepted.drain(..).map(Due::Final));
