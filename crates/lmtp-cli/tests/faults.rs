@@ -1,0 +1,125 @@
+//! `lmtp serve` on a disk that fails: the n-th call to the system, each n, and the answer is true all the same
+//! (invariants 20 to 22). It takes strace, which injects the faults.
+
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lmtp_blocking::{Outcome, send};
+use lmtp_testkit::effort::Effort;
+
+/// A server with faults; it ends with this.
+struct Failing(Child);
+
+impl Drop for Failing {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+const PARTS: [&str; 5] = ["", "/tmp", "/new", "/cur", "/.."];
+
+/// strace as a grandchild, so that the child is the server.
+fn traced(folder: &Path, inject: &str) -> Command {
+    let home = folder.join("mail/x/bob").display().to_string();
+    let mut strace = Command::new("strace");
+    strace.args(["-D", "-f", "-qq", "-o"]).arg(folder.join("log")).args(["-e", inject]);
+    // Only calls that name a mailbox or what is beneath it count.
+    strace.args(PARTS.iter().flat_map(|part| ["-P".to_owned(), format!("{home}{part}")]));
+    strace.arg(env!("CARGO_BIN_EXE_lmtp")).args(["serve", "--log", "none", "--listen"]);
+    strace.arg(format!("unix:{}", folder.join("lmtp").display())).arg("--maildir").arg(folder.join("mail"));
+    strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    strace
+}
+
+fn furnished() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for part in ["tmp", "new", "cur"] {
+        fs::create_dir_all(folder.path().join("mail/x/bob").join(part)).unwrap();
+    }
+    folder
+}
+
+/// Starts it, if there is a strace that may trace.
+fn start(folder: &Path, inject: &str) -> Option<Failing> {
+    let mut failing = Failing(traced(folder, inject).spawn().ok()?);
+    let patience = Instant::now() + Duration::from_secs(20);
+    while std::os::unix::net::UnixStream::connect(folder.join("lmtp")).is_err() {
+        if failing.0.try_wait().unwrap().is_some() {
+            return None;
+        }
+        assert!(Instant::now() < patience, "it does not listen");
+        thread::sleep(Duration::from_millis(5));
+    }
+    Some(failing)
+}
+
+fn deliver(folder: &Path) -> Outcome {
+    let place = format!("unix:{}", folder.join("lmtp").display());
+    // Longer than what is kept in memory, so that the file is written while the content comes.
+    let message = format!("Subject: hi\r\n\r\n{}The end.\r\n", format!("{}\r\n", "x".repeat(70)).repeat(5000));
+    let report = send(place.as_str(), "ann@x", ["bob@x"], message).unwrap();
+    report.recipients().next().unwrap().outcome()
+}
+
+/// How many there are in `new`, none of them short.
+fn kept(folder: &Path) -> usize {
+    let files = fs::read_dir(folder.join("mail/x/bob/new")).unwrap();
+    let texts: Vec<String> = files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    assert!(texts.iter().all(|text| text.len() > 300_000 && text.ends_with("\nThe end.\n")), "a short one");
+    texts.len()
+}
+
+#[test]
+fn each_call_fails_once_and_no_answer_is_a_lie() {
+    if start(furnished().path(), "trace=none").is_none() {
+        eprintln!("each_call_fails_once_and_no_answer_is_a_lie: skipped, there is no strace that may trace");
+        return;
+    }
+    let most = match Effort::current() {
+        Effort::Quick => 2,
+        Effort::Ci | Effort::Long => 50,
+    };
+    let (mut injected, mut refused) = (0, 0);
+    for (call, error) in [
+        ("openat", "EMFILE"),
+        ("write", "ENOSPC"),
+        ("write", "EIO"),
+        ("fsync", "EIO"),
+        ("renameat2", "EIO"),
+        ("close", "EIO"),
+    ] {
+        for number in 1..=most {
+            let folder = furnished();
+            let inject = format!("inject={call}:error={error}:when={number}");
+            let failing = start(folder.path(), &inject).unwrap();
+            // strace counts for each thread alone, so that more than one message may meet the fault.
+            let mut stored = 0;
+            let good = (0..40).any(|_| {
+                let outcome = deliver(folder.path());
+                let before = std::mem::replace(&mut stored, kept(folder.path()));
+                match outcome {
+                    Outcome::Delivered => assert_eq!(stored, before + 1, "{inject}"),
+                    // Once too often is the side to err on: it may be there, and will be sent again.
+                    Outcome::Temporary => refused += 1,
+                    other => panic!("{inject}: {other}"),
+                }
+                outcome == Outcome::Delivered
+            });
+            assert!(good, "{inject}: it does not go on");
+            drop(failing);
+            let log = fs::read_to_string(folder.path().join("log")).unwrap();
+            if !log.contains("(INJECTED)") {
+                break;
+            }
+            injected += 1;
+        }
+    }
+    println!("{injected} faults, {refused} of them refused for now");
+    assert!(injected >= 6 && refused >= 4, "{injected} faults, {refused} refused");
+}
