@@ -140,6 +140,45 @@ fn it_ends_when_it_is_told_and_reads_its_settings_again() {
     assert!(!served.socket.exists());
 }
 
+/// What a service manager passes and hears (`sd_listen_fds(3)`, `sd_notify(3)`).
+#[test]
+fn under_a_service_manager() {
+    const OPEN: &str = "import os, socket, sys\n\
+        s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(8)\n\
+        os.dup2(s.fileno(), 3); os.set_inheritable(3, True)\n\
+        os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))\n\
+        os.execv(sys.argv[2], sys.argv[2:])\n";
+    let folder = tempfile::tempdir().unwrap();
+    let new = mailbox(folder.path());
+    let (socket, mail) = (folder.path().join("lmtp"), folder.path().join("mail"));
+    let heard = std::os::unix::net::UnixDatagram::bind(folder.path().join("notify")).unwrap();
+    heard.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut manager = Command::new("python3");
+    manager.args(["-c", OPEN]).arg(&socket).arg(env!("CARGO_BIN_EXE_lmtp")).args(["serve", "--listen", "systemd"]);
+    manager.arg("--maildir").arg(&mail).env("NOTIFY_SOCKET", folder.path().join("notify")).stderr(Stdio::null());
+    let Ok(server) = manager.spawn() else {
+        eprintln!("under_a_service_manager: skipped, there is no python3 to open a socket");
+        return;
+    };
+    let mut served = Served { server, socket };
+    let hear = || {
+        let mut room = [0; 100];
+        let count = heard.recv(&mut room).expect("a word");
+        String::from_utf8_lossy(&room[..count]).trim().to_owned()
+    };
+    assert_eq!(hear(), "READY=1");
+    assert!(send(served.place().as_str(), "ann@x", ["bob@example.org"], "Hi\r\n").unwrap().all_delivered());
+    assert_eq!(fs::read_dir(new).unwrap().count(), 1);
+    served.signal("TERM");
+    assert_eq!(hear(), "STOPPING=1");
+    assert_eq!(served.server.wait().unwrap().code(), Some(0));
+    // It is the manager's.
+    assert!(served.socket.exists());
+    let output = lmtp(&["--listen", "systemd", "--discard"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(75));
+    assert!(said(&output).contains("no socket was passed"), "{}", said(&output));
+}
+
 /// Invariants 16 and 17: killed at any moment under eight sessions, it has kept whatever it said it had, whole;
 /// and nothing in `new` is short.
 #[test]

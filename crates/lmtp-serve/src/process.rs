@@ -45,6 +45,7 @@ pub fn serve(service: Service, mut reload: impl FnMut() -> Option<Settings> + Se
                 if shutdown.is_shut_down() {
                     return;
                 }
+                let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
                 shutdown.shut_down();
             }
         };

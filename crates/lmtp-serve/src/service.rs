@@ -6,9 +6,11 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use listenfd::ListenFd;
 use lmtp_maildir::{self as maildir, Quota, Store};
 use lmtp_tokio::proto::value::Target;
-use lmtp_tokio::{Bind, Endpoint, Network, Security, Server, ServerConfig, Shutdown};
+use lmtp_tokio::{Bind, Endpoint, Listen, Listener, Network, Security, Server, ServerConfig, Shutdown};
+use sd_notify::NotifyState;
 use tokio::sync::mpsc::Receiver;
 
 use crate::log::Entry;
@@ -23,12 +25,20 @@ pub struct Problem {
     why: String,
 }
 
+/// Where it listens.
+#[derive(Debug)]
+enum Place {
+    Bind(Bind),
+    /// At the sockets that a service manager has opened.
+    Passed,
+}
+
 /// A server that has been set up and looks right.
 #[derive(Debug)]
 pub struct Service {
     mail: Mail,
     server: Server<Mail>,
-    places: Vec<Bind>,
+    places: Vec<Place>,
     names: Vec<String>,
     warnings: Vec<String>,
 }
@@ -75,10 +85,13 @@ impl Service {
     pub async fn run(self, mut reloads: Receiver<Settings>) -> io::Result<()> {
         let Self { mail, server, places, names, .. } = self;
         let format = mail.rules().format;
+        let listeners = listen(places)?;
         for place in &names {
             Entry { place: Some(place), ..Entry::now("listening") }.write(format);
         }
-        let mut serving = std::pin::pin!(server.serve(places));
+        // Where nobody manages it, nobody hears it.
+        let _ = sd_notify::notify(&[NotifyState::Ready]);
+        let mut serving = std::pin::pin!(server.serve(listeners));
         loop {
             tokio::select! {
                 result = &mut serving => return result,
@@ -98,7 +111,36 @@ impl Service {
     }
 }
 
-fn places(settings: &Settings) -> Result<Vec<Bind>, Problem> {
+/// Begins to listen.
+fn listen(places: Vec<Place>) -> io::Result<Vec<Listener>> {
+    let mut listeners = Vec::new();
+    for place in places {
+        match place {
+            Place::Bind(bind) => listeners.extend(Listen::listen(bind)?),
+            Place::Passed => listeners.extend(passed()?),
+        }
+    }
+    Ok(listeners)
+}
+
+/// The sockets that a service manager has opened, Unix or TCP.
+fn passed() -> io::Result<Vec<Listener>> {
+    let mut sockets = ListenFd::from_env();
+    let mut listeners = Vec::new();
+    for place in 0..sockets.len() {
+        if let Ok(Some(socket)) = sockets.take_unix_listener(place) {
+            listeners.extend(socket.listen()?);
+        } else if let Some(socket) = sockets.take_tcp_listener(place)? {
+            listeners.extend(socket.listen()?);
+        }
+    }
+    if listeners.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "no socket was passed (LISTEN_FDS), to listen at systemd"));
+    }
+    Ok(listeners)
+}
+
+fn places(settings: &Settings) -> Result<Vec<Place>, Problem> {
     let fail = |why: String| Problem { key: "listen", why };
     if settings.listen.is_empty() {
         return Err(fail("names no place; unix:PATH or lmtp://HOST:PORT, for example".into()));
@@ -111,11 +153,14 @@ fn places(settings: &Settings) -> Result<Vec<Bind>, Problem> {
         })?),
     };
     let place = |text: &String| {
+        if text == "systemd" {
+            return Ok(Place::Passed);
+        }
         let bind = Bind::new(text).map_err(|error| fail(error.to_string()))?;
-        Ok(match mode {
+        Ok(Place::Bind(match mode {
             Some(mode) => bind.mode(mode),
             None => bind,
-        })
+        }))
     };
     settings.listen.iter().map(place).collect()
 }
