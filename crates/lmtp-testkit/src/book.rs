@@ -15,4 +15,5 @@ chapters! {
     TheLoop = "the-loop.md",
     YourOwnLoop = "your-own-loop.md",
     TheAnswer = "the-answer.md",
+    AServerThatKeepsMail = "a-server-that-keeps-mail.md",
 }

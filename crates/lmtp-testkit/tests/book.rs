@@ -62,6 +62,31 @@ fn every_piece_of_a_test_stands_in_that_test() {
     }
 }
 
+/// Configurations of other mail systems are those that the foreign peers run with, but for names.
+#[test]
+fn every_line_of_a_configuration_is_one_that_is_run() {
+    let names = [
+        ("/run/lmtp/lmtp.sock", "@UNIX@"),
+        ("2424", "@PORT@"),
+        ("example.org", "unix.test"),
+        ("example.net", "tcp.test"),
+    ];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut blocks = 0;
+    for (name, text) in chapters() {
+        for piece in text.split("<!-- from ").skip(1) {
+            let (file, rest) = piece.split_once(" -->\n```text\n").unwrap_or_else(|| panic!("{name}: {piece}"));
+            let run = fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{name}: {file}: {error}"));
+            for line in rest.split("```").next().unwrap().lines() {
+                let line = names.iter().fold(line.to_owned(), |line, (said, run)| line.replace(said, run));
+                assert!(run.lines().any(|there| there == line), "{name}: {file} has no line {line:?}");
+            }
+            blocks += 1;
+        }
+    }
+    assert!(blocks >= 5, "{blocks} blocks");
+}
+
 #[test]
 fn every_chapter_is_in_the_summary_and_among_the_doctests() {
     let summary = fs::read_to_string(source().join("SUMMARY.md")).unwrap();
