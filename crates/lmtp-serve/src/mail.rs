@@ -15,6 +15,7 @@ use lmtp_tokio::{
 };
 use tokio::task::spawn_blocking;
 
+use crate::http::Counts;
 use crate::log::{Entry, milliseconds};
 use crate::settings::Format;
 
@@ -41,13 +42,19 @@ struct Inner {
     /// When it began, which tells its messages from those of a run before.
     began: u64,
     messages: AtomicU64,
+    counts: Arc<Counts>,
 }
 
 impl Mail {
     pub(crate) fn new(rules: Rules) -> Self {
         let began = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
         let began = u64::try_from(began).unwrap_or_default();
-        Self(Arc::new(Inner { rules: RwLock::new(Arc::new(rules)), began, messages: AtomicU64::new(0) }))
+        Self(Arc::new(Inner {
+            rules: RwLock::new(Arc::new(rules)),
+            began,
+            messages: AtomicU64::new(0),
+            counts: Arc::default(),
+        }))
     }
 
     /// Other rules, for connections that come and messages that begin.
@@ -57,6 +64,10 @@ impl Mail {
 
     pub(crate) fn rules(&self) -> Arc<Rules> {
         Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.0.counts)
     }
 
     /// A name that no other message of this machine has.
@@ -87,7 +98,9 @@ impl Handler for Mail {
             (None, Some(them)) => rules.uids.is_empty() || rules.uids.contains(&them.uid),
             (None, None) => rules.uids.is_empty(),
         };
+        self.0.counts.connections.fetch_add(1, Ordering::Relaxed);
         if !known {
+            self.0.counts.refused.fetch_add(1, Ordering::Relaxed);
             let (peer, reply) = (said(peer), Some(Reply::refused().to_string()));
             Entry { peer: Some(&peer), reply, ..Entry::now("refused") }.write(rules.format);
             return Err(Reply::refused());
@@ -170,6 +183,7 @@ impl Session for Conversation {
                 Ok(())
             }
             Err(verdict) => {
+                self.mail.0.counts.answered(verdict.reply().code().class());
                 let (to, reply) = (Some(format!("<{to}>")), Some(verdict.reply().to_string()));
                 let error = verdict.trouble().map(ToString::to_string);
                 Entry { peer: Some(&self.peer), to, reply, error, ..Entry::now("rejected") }.write(begun.rules.format);
@@ -201,10 +215,14 @@ impl Session for Conversation {
         let (kept, octets) = match keep(begun.rules.store.as_ref(), origin, begun.recipients, &mut body).await {
             Ok(kept) => kept,
             Err(error) => {
+                self.mail.0.counts.abandoned.fetch_add(1, Ordering::Relaxed);
                 let (from, error) = (Some(from), Some(error));
                 return Entry { from, error, event: "abandoned", ..entry }.write(format);
             }
         };
+        let counts = &self.mail.0.counts;
+        counts.messages.fetch_add(1, Ordering::Relaxed);
+        counts.octets.fetch_add(octets, Ordering::Relaxed);
         let count = u32::try_from(verdicts.len()).unwrap_or(u32::MAX);
         for (place, recipient) in (0..count).zip(envelope.recipients()) {
             let verdict = kept.get(place as usize);
@@ -214,6 +232,7 @@ impl Session for Conversation {
                 // It went wrong before anybody's verdict was known.
                 None => Reply::try_again_later(),
             };
+            counts.answered(reply.code().class());
             let told = verdicts.give(RecipientId(place), reply.clone());
             let error = verdict.and_then(Verdict::trouble).map(ToString::to_string);
             let error = error.or(told.is_err().then(|| "too late: the client was told to try again".into()));

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use lmtp_tokio::{Bind, Endpoint, Listen, Listener, Network, Security, Server, Se
 use sd_notify::NotifyState;
 use tokio::sync::mpsc::Receiver;
 
+use crate::http;
 use crate::log::Entry;
 use crate::mail::{Mail, Rules};
 use crate::settings::{Folders, Settings, Sink, WhenFull};
@@ -40,6 +42,7 @@ pub struct Service {
     server: Server<Mail>,
     places: Vec<Place>,
     names: Vec<String>,
+    http: Option<SocketAddr>,
     warnings: Vec<String>,
 }
 
@@ -63,7 +66,9 @@ impl Service {
             .max_connections_per_address(settings.limits.connections_per_address)
             .proxy_from(networks("access.proxies", &settings.access.proxies)?);
         let server = protected(server, settings)?;
-        Ok(Self { mail, server, places, names: settings.listen.clone(), warnings })
+        let http = Some(&settings.http).filter(|address| !address.is_empty());
+        let http = http.map(|address| parsed("http", address)).transpose()?;
+        Ok(Self { mail, server, places, names: settings.listen.clone(), http, warnings })
     }
 
     /// What an operator should know before mail comes.
@@ -83,7 +88,7 @@ impl Service {
     ///
     /// It cannot listen there.
     pub async fn run(self, mut reloads: Receiver<Settings>) -> io::Result<()> {
-        let Self { mail, server, places, names, .. } = self;
+        let Self { mail, server, places, names, http, .. } = self;
         let format = mail.rules().format;
         let listeners = listen(places)?;
         for place in &names {
@@ -91,10 +96,19 @@ impl Service {
         }
         // Where nobody manages it, nobody hears it.
         let _ = sd_notify::notify(&[NotifyState::Ready]);
+        let (counts, shutdown) = (mail.counts(), server.handle());
+        let mut asking = std::pin::pin!(async {
+            match http {
+                Some(address) => http::serve(address, counts, shutdown).await,
+                None => std::future::pending().await,
+            }
+        });
         let mut serving = std::pin::pin!(server.serve(listeners));
         loop {
             tokio::select! {
                 result = &mut serving => return result,
+                // It ends by failing alone, mostly at once: the address is not to be had.
+                result = &mut asking => return result,
                 Some(settings) = reloads.recv() => match rules(&settings) {
                     Ok(rules) => {
                         let format = rules.format;

@@ -18,6 +18,8 @@ pub struct Settings {
     pub sink: Sink,
     /// The server's name.
     pub name: String,
+    /// Where metrics and health are to be had over HTTP; nowhere if empty.
+    pub http: String,
     /// Where mail is kept.
     pub maildir: Maildir,
     /// How much at once.
@@ -170,6 +172,7 @@ impl Default for Settings {
             listen: Vec::new(),
             sink: Sink::Maildir,
             name: "localhost".into(),
+            http: String::new(),
             maildir: Maildir::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
@@ -239,7 +242,7 @@ mod tests {
     fn every_setting_is_printed() {
         let printed: toml::Table = toml::from_str(DEFAULT).unwrap();
         let keys: usize = printed.values().map(|value| value.as_table().map_or(1, toml::Table::len)).sum();
-        assert_eq!(keys, 3 + 13 + 5 + 3 + 4 + 3 + 1);
+        assert_eq!(keys, 4 + 13 + 5 + 3 + 4 + 3 + 1);
     }
 
     #[test]

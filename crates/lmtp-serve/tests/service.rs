@@ -1,11 +1,13 @@
 //! The service, with a client that is not its own: what is answered is on disk.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lmtp_blocking::{Client, Envelope, Outcome, send};
+use lmtp_blocking::{Body, Client, Envelope, Outcome, send};
 use lmtp_serve::{Service, Settings};
 
 const MESSAGE: &str = "Subject: hi\r\n\r\nHello!\r\n.dot\r\n";
@@ -107,6 +109,70 @@ fn it_drains() {
     let report = client.deliver(&envelope, MESSAGE).unwrap();
     let outcome = report.recipients().next().unwrap().outcome();
     assert_eq!(running.inbox("bob").len(), if outcome == Outcome::Delivered { 2 } else { 1 });
+    running.end();
+}
+
+/// A message that stops behind its first line until it may go on.
+struct Slow {
+    begun: bool,
+    waits: mpsc::Receiver<()>,
+}
+
+impl Read for Slow {
+    fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+        if self.begun {
+            // Told, or nobody is left who could.
+            let _ = self.waits.recv();
+            return Ok(0);
+        }
+        self.begun = true;
+        room[..6].copy_from_slice(b"A: b\r\n");
+        Ok(6)
+    }
+}
+
+/// Alive, ready, and counted; red while it drains.
+#[test]
+fn machines_may_ask() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let running = Running::new(&format!("http = \"127.0.0.1:{port}\""));
+    let ask = |path: &str| {
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(ask("/healthz").ends_with("alive\n") && ask("/readyz").starts_with("HTTP/1.1 200"));
+    let to = ["bob@example.org", "nobody@example.org"];
+    assert!(!send(running.place().as_str(), "ann@x", to, MESSAGE).unwrap().all_delivered());
+    let metrics = ask("/metrics");
+    for line in [
+        "lmtp_messages_total 1",
+        "lmtp_octets_total 29",
+        "lmtp_recipients_total{outcome=\"delivered\"} 1",
+        "lmtp_recipients_total{outcome=\"permanent\"} 1",
+    ] {
+        assert!(metrics.lines().any(|there| there == line), "{line} in {metrics}");
+    }
+    // Somebody is there amid a message, so that it goes on.
+    let (go_on, waits) = mpsc::channel::<()>();
+    let place = running.place();
+    let sending = thread::spawn(move || {
+        let body = Body::reader(Slow { begun: false, waits });
+        send(place.as_str(), "ann@x", ["bob@example.org"], body).unwrap().all_delivered()
+    });
+    let patience = Instant::now() + Duration::from_secs(20);
+    while !ask("/metrics").contains("lmtp_connections 1\n") {
+        assert!(Instant::now() < patience, "nobody connects");
+    }
+    thread::sleep(Duration::from_millis(100));
+    running.shutdown.shut_down();
+    let (answer, alive) = (ask("/readyz"), ask("/healthz"));
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.ends_with("draining\n"), "{answer}");
+    assert!(alive.starts_with("HTTP/1.1 200"));
+    drop(go_on);
+    assert!(sending.join().unwrap(), "whoever was there is served");
     running.end();
 }
 
