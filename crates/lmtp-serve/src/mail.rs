@@ -10,8 +10,8 @@ use lmtp_tokio::proto::auth::Identity;
 use lmtp_tokio::proto::bytes::Bytes;
 use lmtp_tokio::proto::trace::{Date, Protocol, TraceId};
 use lmtp_tokio::{
-    ForwardPath, Handler, LhloName, MailParams, Message, Network, Peer, RcptParams, RecipientId, Reply, ReversePath,
-    Session, Verdicts,
+    Envelope, ForwardPath, Handler, LhloName, MailParams, Message, Network, Peer, RcptParams, RecipientId, Reply,
+    ReversePath, Session, Verdicts,
 };
 use tokio::task::spawn_blocking;
 
@@ -212,7 +212,11 @@ impl Session for Conversation {
         let format = begun.rules.format;
         let entry = Entry { id: Some(&name), peer: Some(&self.peer), ..Entry::now("delivery") };
         let from = format!("<{}>", envelope.from());
-        let (kept, octets) = match keep(begun.rules.store.as_ref(), origin, begun.recipients, &mut body).await {
+        let store = begun.rules.store.as_ref();
+        let Some(recipients) = accepted(begun.recipients, &envelope).or(store.is_none().then(Vec::new)) else {
+            return;
+        };
+        let (kept, octets) = match keep(store, origin, recipients, &mut body).await {
             Ok(kept) => kept,
             Err(error) => {
                 self.mail.0.counts.abandoned.fetch_add(1, Ordering::Relaxed);
@@ -247,6 +251,12 @@ impl Session for Conversation {
     fn over(&mut self, _: &lmtp_tokio::Ending) {
         self.begun = None;
     }
+}
+
+/// Those that were accepted, in their order. One whose answer came too late was found, and refused all the same.
+fn accepted(found: Vec<Recipient>, envelope: &Envelope) -> Option<Vec<Recipient>> {
+    let mut found = found.into_iter();
+    envelope.recipients().iter().map(|(path, _)| found.find(|recipient| recipient.path() == path)).collect()
 }
 
 /// The same time, event and names.
@@ -312,6 +322,27 @@ async fn keep(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Who was refused in the end gets nothing, and nobody has another's verdict.
+    #[test]
+    fn whoever_was_found_too_late_is_not_among_the_accepted() {
+        let root = tempfile::tempdir().unwrap();
+        let mut config = lmtp_maildir::Config::default();
+        config.create = true;
+        let store = Store::open(root.path(), config).unwrap();
+        let find = |name: &str| store.recipient(&format!("{name}@x").parse().unwrap(), &RcptParams::default(), None);
+        let found: Vec<Recipient> = ["a", "late", "b", "b", "late", "c"].map(|name| find(name).unwrap()).into();
+        let envelope = |names: &[&str]| {
+            let to = names.iter().map(|name| format!("{name}@x").parse::<ForwardPath>().unwrap());
+            Envelope::new(ReversePath::Null, to).unwrap()
+        };
+        let named = |accepted: Vec<Recipient>| -> Vec<String> {
+            accepted.iter().map(|recipient| recipient.path().to_string()).collect()
+        };
+        let these = accepted(found.clone(), &envelope(&["a", "b", "b", "c"])).unwrap();
+        assert_eq!(named(these), ["a@x", "b@x", "b@x", "c@x"]);
+        assert!(accepted(found, &envelope(&["c", "a"])).is_none(), "in another order they are somebody else's");
+    }
 
     #[test]
     fn numbers_are_short() {
