@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
@@ -20,6 +21,11 @@ struct Running {
 
 impl Running {
     fn new(more: &str) -> Self {
+        Self::with(more, "")
+    }
+
+    /// With more at the top, and more sections.
+    fn with(more: &str, sections: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for user in ["bob", "full"] {
             for part in ["tmp", "new", "cur"] {
@@ -29,7 +35,7 @@ impl Running {
         let base = folder.path().display();
         let text = format!(
             "listen = [\"unix:{base}/lmtp\"]\nname = \"mx.example.org\"\n{more}\n[maildir]\nroot = \"{base}/mail\"\n\
-             postmaster = \"bob@example.org\"\nquota_messages = 3\nwhen_full = \"permanent\"\n"
+             postmaster = \"bob@example.org\"\nquota_messages = 3\nwhen_full = \"permanent\"\n{sections}"
         );
         let service = Service::new(&Settings::parse(&text).unwrap()).unwrap();
         assert!(service.warnings().is_empty(), "{:?}", service.warnings());
@@ -192,6 +198,66 @@ fn no_address_leaves_the_root() {
         assert_eq!(report.recipients().next().unwrap().outcome(), Outcome::Permanent, "{to}");
     }
     assert_eq!(tree(running.folder.path()), before);
+    running.end();
+}
+
+/// Those who keep it busy are answered or closed by the limits, and whoever behaves is served all the while.
+#[test]
+fn nobody_stands_in_the_way_of_others() {
+    let limits = "[limits]\nconnections = 6\nerrors = 5\n[timeouts]\ncommand = 1\nbody = 1\nbetween_messages = 4\n";
+    let running = Running::with("", limits);
+    let connect = || {
+        let stream = UnixStream::connect(running.folder.path().join("lmtp")).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream
+    };
+    let hear_all = |mut stream: UnixStream| {
+        let mut all = Vec::new();
+        // A reset is an end like any other.
+        let _ = stream.read_to_end(&mut all);
+        String::from_utf8_lossy(&all).into_owned()
+    };
+    // One says nothing, one talks nonsense, one never reads, one trickles.
+    let silent = connect();
+    let mut noisy = connect();
+    noisy.write_all(&b"nonsense\r\n".repeat(50)).unwrap();
+    let mut deaf = connect();
+    deaf.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    while deaf.write_all(&b"NOOP\r\n".repeat(1000)).is_ok() {}
+    let mut trickling = connect();
+    trickling.write_all(b"LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n").unwrap();
+    let trickle = thread::spawn(move || {
+        let begin = Instant::now();
+        while trickling.write_all(b"x").is_ok() && begin.elapsed() < Duration::from_secs(20) {
+            thread::sleep(Duration::from_millis(50));
+        }
+        (begin.elapsed(), hear_all(trickling))
+    });
+    // Whoever behaves.
+    for _ in 0..3 {
+        assert!(send(running.place().as_str(), "ann@x", ["bob@example.org"], MESSAGE).unwrap().all_delivered());
+    }
+    let said = hear_all(noisy);
+    assert!(said.contains("421 "), "{said}");
+    let said = hear_all(silent);
+    assert!(said.starts_with("220 ") && said.ends_with("421 4.4.2 Timed out, closing\r\n"), "{said}");
+    let (elapsed, said) = trickle.join().unwrap();
+    assert!(elapsed < Duration::from_secs(10) && said.contains("421 "), "{elapsed:?}: {said}");
+    drop(deaf);
+    // One connection too many is told so.
+    let mut many: Vec<UnixStream> = (0..6).map(|_| connect()).collect();
+    for stream in &mut many {
+        let mut greeting = [0; 4];
+        stream.read_exact(&mut greeting).unwrap();
+        assert_eq!(&greeting, b"220 ");
+    }
+    assert!(hear_all(connect()).starts_with("421 "));
+    drop(many);
+    let patience = Instant::now() + Duration::from_secs(20);
+    while !send(running.place().as_str(), "ann@x", ["full@example.org"], MESSAGE).unwrap().all_delivered() {
+        assert!(Instant::now() < patience, "it does not recover");
+    }
+    assert_eq!(running.inbox("bob").len(), 3, "nothing of a message without an end");
     running.end();
 }
 
