@@ -140,6 +140,28 @@ fn it_ends_when_it_is_told_and_reads_its_settings_again() {
     assert!(!served.socket.exists());
 }
 
+/// Two servers on one Maildir: no name is given twice, and nothing is lost.
+#[test]
+fn two_servers_share_a_mailbox() {
+    const EACH: usize = 40;
+    let folder = tempfile::tempdir().unwrap();
+    let new = mailbox(folder.path());
+    let one = Served::on(folder.path(), &[]);
+    fs::create_dir(folder.path().join("other")).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("mail"), folder.path().join("other/mail")).unwrap();
+    let two = Served::on(&folder.path().join("other"), &[]);
+    thread::scope(|scope| {
+        for place in [one.place(), two.place(), one.place(), two.place()] {
+            scope.spawn(move || {
+                for _ in 0..EACH {
+                    assert!(send(place.as_str(), "ann@x", ["bob@example.org"], "Hi\r\n").unwrap().all_delivered());
+                }
+            });
+        }
+    });
+    assert_eq!(fs::read_dir(new).unwrap().count(), 4 * EACH);
+}
+
 /// What a service manager passes and hears (`sd_listen_fds(3)`, `sd_notify(3)`).
 #[test]
 fn under_a_service_manager() {
