@@ -193,6 +193,18 @@ impl Session for Conversation {
     }
 
     async fn deliver(&mut self, message: Message, verdicts: Verdicts) {
+        // In a box: connections that have no message are many, and have no room for one.
+        Box::pin(self.take(message, verdicts)).await;
+    }
+
+    fn over(&mut self, _: &lmtp_tokio::Ending) {
+        self.begun = None;
+    }
+}
+
+impl Conversation {
+    /// Takes a message and answers for each of its recipients.
+    async fn take(&mut self, message: Message, verdicts: Verdicts) {
         let Some(begun) = self.begun.take() else { return };
         let name = self.mail.name();
         let Message { envelope, params, mut body, .. } = message;
@@ -246,10 +258,6 @@ impl Session for Conversation {
             let (from, octets) = (Some(from.clone()), Some(octets));
             Entry { from, to, reply, octets, milliseconds, file, error, ..entry_of(&entry) }.write(format);
         }
-    }
-
-    fn over(&mut self, _: &lmtp_tokio::Ending) {
-        self.begun = None;
     }
 }
 
