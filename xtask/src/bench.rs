@@ -10,6 +10,7 @@ mod figures;
 mod frontends;
 mod programs;
 mod proto;
+mod serve;
 
 use anyhow::{Result, bail};
 
@@ -27,7 +28,8 @@ pub(crate) struct Options {
 type Measure = fn(&Options) -> Result<Vec<Figure>>;
 
 /// All sets, by their names.
-const SETS: [(&str, Measure); 2] = [("proto", proto::measure), ("frontends", frontends::measure)];
+const SETS: [(&str, Measure); 3] =
+    [("proto", proto::measure), ("frontends", frontends::measure), ("serve", serve::measure)];
 
 /// Measures one set, or all; prints what came of it.
 pub(crate) fn run(set: Option<&str>, options: &Options) -> Result<()> {

@@ -45,7 +45,7 @@ cargo xtask COMMAND
   requirements [--check] [--recorded DIR]    which test proves which rule; writes docs/book/src/rfc-map.md
   diagrams [--check]                         the protocol's tables as pictures, in docs/book/src/diagrams
   mutants                                    what can be broken and no test notices (cargo-mutants, an hour)
-  bench [SET] [--check] [--runs N]           benchmarks beside what they are measured against; SET: proto, frontends
+  bench [SET] [--check] [--runs N]           benchmarks beside what they are measured against; SET: proto, frontends, serve
   interop [PEER] [--strict]                  real foreign peers; an unknown PEER is answered with all names
 
 What is missing on this machine is named as skipped; with --strict it is a failure.";

@@ -140,6 +140,15 @@ fn it_ends_when_it_is_told_and_reads_its_settings_again() {
     assert!(!served.socket.exists());
 }
 
+/// As the first page and the demonstration say it: nothing has to be there before.
+#[test]
+fn everything_is_made_where_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::on(folder.path(), &["--create"]);
+    assert!(send(served.place().as_str(), "ann@x", ["bob@example.org"], "Hi\r\n").unwrap().all_delivered());
+    assert_eq!(fs::read_dir(folder.path().join("mail/example.org/bob/new")).unwrap().count(), 1);
+}
+
 /// Two servers on one Maildir: no name is given twice, and nothing is lost.
 #[test]
 fn two_servers_share_a_mailbox() {

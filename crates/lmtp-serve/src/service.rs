@@ -251,8 +251,25 @@ fn store(settings: &Settings) -> Result<Store, Problem> {
         Folders::Existing => maildir::Folders::Existing,
         Folders::Create => maildir::Folders::Create,
     };
-    let open = Store::open(&set.root, config);
-    open.map_err(|error| Problem { key: "maildir.root", why: format!("{}: {error}", set.root.display()) })
+    let open = || {
+        if set.create {
+            make_root(&set.root)?;
+        }
+        Store::open(&set.root, config)
+    };
+    open().map_err(|error| Problem { key: "maildir.root", why: format!("{}: {error}", set.root.display()) })
+}
+
+/// Makes the directory for all mailboxes, if it is not there, so that it lasts.
+fn make_root(root: &Path) -> io::Result<()> {
+    if root.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(root)?;
+    for made in root.ancestors().filter(|made| !made.as_os_str().is_empty()) {
+        fs::File::open(made)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// What stands in a file of lines; nothing where none is named.

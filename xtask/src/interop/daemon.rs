@@ -100,6 +100,38 @@ impl Drop for Daemon {
     }
 }
 
+/// What the processes of a server have used.
+pub(crate) struct Usage {
+    /// Processor time, in ticks of the kernel's clock, of children that have ended, too.
+    pub(crate) ticks: f64,
+    /// The most memory that each has had, added up, in kB.
+    pub(crate) peak: f64,
+}
+
+impl Daemon {
+    /// What its processes have used until now.
+    pub(crate) fn usage(&self) -> Result<Usage> {
+        let group = self.master.id().to_string();
+        let mut usage = Usage { ticks: 0.0, peak: 0.0 };
+        for entry in fs::read_dir("/proc").context("/proc tells what is used")? {
+            let place = entry?.path();
+            // A process may end while we look at it.
+            let Ok(stat) = fs::read_to_string(place.join("stat")) else { continue };
+            let Some((_, tail)) = stat.rsplit_once(')') else { continue };
+            let fields: Vec<&str> = tail.split_whitespace().collect();
+            if fields.get(2) != Some(&group.as_str()) {
+                continue;
+            }
+            // utime, stime, cutime, cstime.
+            usage.ticks += fields.iter().skip(11).take(4).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>();
+            let status = fs::read_to_string(place.join("status")).unwrap_or_default();
+            let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+            usage.peak += peak.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or_default();
+        }
+        Ok(usage)
+    }
+}
+
 /// The shell's own `kill`: a small machine has no other.
 fn signal(name: &str, to: &str) -> Result<()> {
     let mut kill = process::command("sh");

@@ -21,7 +21,7 @@ use super::server::{Account, Server, Store, Wording};
 use super::{Availability, Peer, apt};
 use crate::process;
 
-pub(super) const PROGRAM: &str = "/usr/sbin/dovecot";
+pub(crate) const PROGRAM: &str = "/usr/sbin/dovecot";
 const SERVICE: &str = "/usr/lib/dovecot/lmtp";
 const CONFIGURATION: &str = include_str!("../../interop/dovecot/dovecot.conf.in");
 const USERS: &str = include_str!("../../interop/dovecot/users");
