@@ -21,6 +21,7 @@ mod nodemailer;
 mod opensmtpd;
 mod openssl;
 pub(crate) mod owner;
+pub(crate) mod place;
 mod postfix;
 mod program;
 mod python;

@@ -110,7 +110,7 @@ fn servers(play: &Play, place: Where, figures: &mut Vec<Figure>) -> Result<()> {
     Ok(())
 }
 
-fn plural(sessions: usize) -> String {
+pub(super) fn plural(sessions: usize) -> String {
     if sessions == 1 { "1 session".into() } else { format!("{sessions} sessions") }
 }
 

@@ -1,8 +1,7 @@
 //! `lmtp serve` beside Dovecot's LMTP server: messages on disk in a second, from the same `smtp-source`, on the
 //! same disk, each session for a mailbox of its own.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::{self};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -13,11 +12,12 @@ use tempfile::TempDir;
 
 use super::Options;
 use super::figures::{Figure, Target, middle};
+use super::frontends::plural;
 use crate::cargo::{build, cargo, executable};
 use crate::interop::daemon::{Daemon, Usage};
 use crate::interop::dovecot::{Dovecot, PROGRAM};
 use crate::interop::owner::Owner;
-use crate::interop::{Availability, Peer as _, apt};
+use crate::interop::{Availability, Peer as _, apt, place};
 use crate::process;
 
 const CONFIGURATION: &str = include_str!("../../interop/dovecot/bench.conf.in");
@@ -47,7 +47,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
             let theirs = Kept::by_dovecot()?.take(sessions)?;
             let ours = Kept::by_us(&program)?.take(sessions)?;
             let mut tell = |measure: &str, value: f64, target| {
-                let case = format!("{sessions} sessions, 4 kB");
+                let case = format!("{}, 4 kB", plural(sessions));
                 figures.push(Figure { case, measure: measure.into(), value, target });
             };
             tell("times Dovecot's messages/s", theirs.seconds / ours.seconds, Target::AtLeast(3.0));
@@ -132,9 +132,7 @@ impl Kept {
 }
 
 fn directory() -> Result<TempDir> {
-    // Not where TMPDIR says: socket paths have to stay below 108 octets, and the disk has to be one.
-    let directory = tempfile::Builder::new().prefix("lmtp-").tempdir_in("/tmp")?;
-    fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
+    let directory = place::directory()?;
     for part in ["run", "state", "mail"] {
         fs::create_dir(directory.path().join(part))?;
     }

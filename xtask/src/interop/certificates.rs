@@ -10,6 +10,8 @@ use rcgen::{
 };
 use tempfile::TempDir;
 
+use super::place;
+
 /// What the certificates are for, where they are for the right one.
 pub(crate) const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
 
@@ -24,9 +26,7 @@ type Authority = CertifiedIssuer<'static, KeyPair>;
 
 impl Certificates {
     pub(crate) fn make() -> Result<Self> {
-        // Short, and not where TMPDIR says: foreign programs give up root before they read here.
-        let directory = tempfile::Builder::new().prefix("lmtp-").tempdir_in("/tmp")?;
-        fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
+        let directory = place::directory()?;
         let made = Self { directory };
         let ca = made.authority("ca", "Interop authority")?;
         made.authority("namesake", "Interop authority")?;

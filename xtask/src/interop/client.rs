@@ -1,5 +1,8 @@
 //! What every foreign LMTP client must show when it delivers to a server of ours.
 
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, Result, ensure};
 
 use super::checks::Checks;
@@ -85,6 +88,25 @@ impl Verdict {
             Some(b'5') => Ok(Self::Permanent),
             _ => anyhow::bail!("no final reply: {reply:?}"),
         }
+    }
+}
+
+/// What a log comes to say of each recipient, a line for each.
+pub(crate) fn told_by(
+    to: &[String],
+    patience: Duration,
+    log: impl Fn() -> String,
+    told: impl Fn(&str) -> Option<Told>,
+) -> Result<Vec<Told>> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let log = log();
+        let all: Vec<Told> = log.lines().filter_map(&told).collect();
+        if to.iter().all(|to| all.iter().any(|told| told.recipient == *to)) {
+            return Ok(all);
+        }
+        ensure!(Instant::now() < deadline, "it does not say what became of the message: {log}");
+        sleep(Duration::from_millis(20));
     }
 }
 

@@ -19,7 +19,7 @@ use super::daemon::Daemon;
 use super::owner::Owner;
 use super::program::Program;
 use super::server::{Account, Server, Store, Wording};
-use super::{Availability, Peer, apt};
+use super::{Availability, Peer, apt, place};
 use crate::process;
 
 const TOOLS: &str = "/usr/lib/cyrus/bin";
@@ -86,8 +86,7 @@ struct Instance {
 
 impl Instance {
     fn start(certificates: &Certificates) -> Result<Self> {
-        // Not where TMPDIR says: socket paths have to stay below 108 octets.
-        let directory = tempfile::Builder::new().prefix("lmtp-").tempdir_in("/tmp")?;
+        let directory = place::directory()?;
         // Cyrus gives up root; without root everything runs as us.
         let owner = Owner::find("cyrus", "mail")?;
         // Another program may take a port before Cyrus does; it then does not become ready.

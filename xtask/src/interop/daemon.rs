@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -37,11 +38,6 @@ impl Daemon {
         guarded.args(command.get_args()).stdout(Stdio::null()).process_group(0);
         let master = guarded.spawn().with_context(|| format!("{name} cannot be started"))?;
         Ok(Self { name, master, stopped: false })
-    }
-
-    /// The process that was started.
-    pub(crate) fn id(&self) -> u32 {
-        self.master.id()
     }
 
     /// Waits until `is_ready`; an error if the server ends before, or takes longer than ten seconds.
@@ -111,25 +107,20 @@ pub(crate) struct Usage {
 impl Daemon {
     /// What its processes have used until now.
     pub(crate) fn usage(&self) -> Result<Usage> {
-        let group = self.master.id().to_string();
-        let mut usage = Usage { ticks: 0.0, peak: 0.0 };
-        for entry in fs::read_dir("/proc").context("/proc tells what is used")? {
-            let place = entry?.path();
-            // A process may end while we look at it.
-            let Ok(stat) = fs::read_to_string(place.join("stat")) else { continue };
-            let Some((_, tail)) = stat.rsplit_once(')') else { continue };
-            let fields: Vec<&str> = tail.split_whitespace().collect();
-            if fields.get(2) != Some(&group.as_str()) {
-                continue;
-            }
-            // utime, stime, cutime, cstime.
-            usage.ticks += fields.iter().skip(11).take(4).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>();
-            let status = fs::read_to_string(place.join("status")).unwrap_or_default();
-            let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-            usage.peak += peak.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or_default();
-        }
-        Ok(usage)
+        usage(self.master.id())
     }
+}
+
+fn usage(group: u32) -> Result<Usage> {
+    let mut usage = Usage { ticks: 0.0, peak: 0.0 };
+    for Process { place, fields, .. } in processes(group)? {
+        // utime, stime, cutime, cstime.
+        usage.ticks += fields.iter().skip(11).take(4).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>();
+        let status = fs::read_to_string(place.join("status")).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+        usage.peak += peak.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or_default();
+    }
+    Ok(usage)
 }
 
 /// The shell's own `kill`: a small machine has no other.
@@ -140,22 +131,32 @@ fn signal(name: &str, to: &str) -> Result<()> {
 
 /// The processes of a group, zombies aside: those are over, and it is up to init to collect them.
 pub(crate) fn members(group: u32) -> Result<Vec<String>> {
-    let mut members = Vec::new();
+    let living = processes(group)?.into_iter().filter(|process| process.fields[0] != "Z");
+    Ok(living.map(|process| format!("{})", process.name)).collect())
+}
+
+/// A process, as `/proc` tells of it.
+struct Process {
+    place: PathBuf,
+    /// Its number, a bracket and its name, which may hold anything.
+    name: String,
+    /// What stands behind: state, parent, group, …
+    fields: Vec<String>,
+}
+
+fn processes(group: u32) -> Result<Vec<Process>> {
+    let mut processes = Vec::new();
     for entry in fs::read_dir("/proc").context("/proc tells whether processes are left")? {
+        let place = entry?.path();
         // A process may end while we look at it.
-        let Ok(stat) = fs::read_to_string(entry?.path().join("stat")) else {
-            continue;
-        };
-        // pid (name) state parent group …; the name may hold anything.
-        let Some((head, tail)) = stat.rsplit_once(')') else {
-            continue;
-        };
-        let fields: Vec<&str> = tail.split_whitespace().collect();
-        if fields.first() != Some(&"Z") && fields.get(2) == Some(&group.to_string().as_str()) {
-            members.push(format!("{head})"));
+        let Ok(stat) = fs::read_to_string(place.join("stat")) else { continue };
+        let Some((name, behind)) = stat.rsplit_once(')') else { continue };
+        let fields: Vec<String> = behind.split_whitespace().map(str::to_owned).collect();
+        if fields.get(2) == Some(&group.to_string()) {
+            processes.push(Process { place, name: name.to_owned(), fields });
         }
     }
-    Ok(members)
+    Ok(processes)
 }
 
 #[cfg(test)]
@@ -178,6 +179,18 @@ mod tests {
         }
         daemon.stop().unwrap();
         assert_eq!(members(group).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn processor_time_grows_with_work() {
+        let daemon = Daemon::start("busy", &shell("while :; do :; done")).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while daemon.usage().unwrap().ticks < 3.0 {
+            assert!(Instant::now() < deadline, "it does not grow");
+            sleep(Duration::from_millis(10));
+        }
+        assert!(daemon.usage().unwrap().peak > 0.0);
+        daemon.stop().unwrap();
     }
 
     #[test]

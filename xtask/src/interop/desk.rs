@@ -23,6 +23,7 @@ use lmtp_tokio::{
 use tempfile::TempDir;
 
 use super::certificates::Certificates;
+use super::place;
 
 /// Who is known: mail for the first two is stored, full has no room now, huge never will, and later has none
 /// for the first message.
@@ -77,9 +78,7 @@ struct Ports {
 
 impl Desk {
     pub(crate) fn open() -> Result<Self> {
-        // Not where TMPDIR says: socket paths have to stay below 108 octets.
-        let directory = tempfile::Builder::new().prefix("lmtp-").tempdir_in("/tmp")?;
-        fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
+        let directory = place::directory()?;
         let certificates = Certificates::make()?;
         let tls = ServerTls::builder(certificates.chain("server"), certificates.key("server")).build()?;
         let socket = directory.path().join("lmtp.sock");

@@ -18,7 +18,7 @@ use super::daemon::Daemon;
 use super::owner::Owner;
 use super::program::Program;
 use super::server::{Account, Server, Store, Wording};
-use super::{Availability, Peer, apt};
+use super::{Availability, Peer, apt, place};
 use crate::process;
 
 pub(crate) const PROGRAM: &str = "/usr/sbin/dovecot";
@@ -72,8 +72,7 @@ struct Instance {
 impl Instance {
     /// With one of the certificates.
     fn start(certificates: &Certificates, shown: &str) -> Result<Self> {
-        // Not where TMPDIR says: socket paths have to stay below 108 octets.
-        let directory = tempfile::Builder::new().prefix("lmtp-").tempdir_in("/tmp")?;
+        let directory = place::directory()?;
         // Dovecot gives up root; without root everything runs as us.
         let owner = Owner::find("nobody", "nogroup")?;
         // Another program may take a port before Dovecot does; Dovecot then says so and ends.

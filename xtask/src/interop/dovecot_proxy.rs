@@ -1,8 +1,7 @@
 //! Dovecot as a proxy: it passes on to our server what our client says to it, and back what our server answers.
 
-use std::fs::{self, Permissions};
+use std::fs::{self};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 
 use anyhow::{Context as _, Result};
@@ -17,7 +16,7 @@ use super::dovecot::{Dovecot, PROGRAM};
 use super::owner::Owner;
 use super::program::Program;
 use super::trace::Field;
-use super::{Availability, Peer};
+use super::{Availability, Peer, place};
 use crate::process;
 
 const CONFIGURATION: &str = include_str!("../../interop/dovecot-proxy/dovecot.conf.in");
@@ -50,9 +49,7 @@ struct Instance {
 
 impl Instance {
     fn start(desk: &Desk) -> Result<Self> {
-        // Not where TMPDIR says: socket paths have to stay below 108 octets.
-        let directory = tempfile::Builder::new().prefix("lmtp-").tempdir_in("/tmp")?;
-        fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
+        let directory = place::directory()?;
         for part in ["run", "state"] {
             fs::create_dir(directory.path().join(part))?;
         }

@@ -1,7 +1,7 @@
 //! Exim: its LMTP transport for a Unix socket, and its SMTP transport speaking LMTP over TCP.
 
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::fs::{self, File};
+use std::os::unix::fs::chown;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::desk::Desk;
 use super::program::Program;
 use super::trace::Field;
 use super::unpacked::{self, Package};
-use super::{Availability, Peer, messages};
+use super::{Availability, Peer, messages, place};
 use crate::process;
 
 const CONFIGURATION: &str = include_str!("../../interop/exim/exim.conf.in");
@@ -58,8 +58,7 @@ struct Instance {
 
 impl Instance {
     fn unpack(desk: &Desk) -> Result<Self> {
-        let directory = tempfile::Builder::new().prefix("lmtp-").tempdir_in("/tmp")?;
-        fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
+        let directory = place::directory()?;
         let instance = Self { directory };
         PACKAGE.unpack(&instance.path("package"))?;
         for part in ["spool", "log"] {

@@ -1,9 +1,8 @@
 //! `HAProxy` in front of our server: PROXY protocol version 2, and its health check.
 
-use std::fs::{self, Permissions};
+use std::fs::{self};
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::thread::{self, sleep};
@@ -18,7 +17,7 @@ use super::daemon::Daemon;
 use super::desk::Desk;
 use super::program::Program;
 use super::server::same;
-use super::{Availability, Peer, apt, messages};
+use super::{Availability, Peer, apt, messages, place};
 use crate::process;
 
 const PROGRAM: &str = "/usr/sbin/haproxy";
@@ -66,8 +65,7 @@ struct Instance {
 
 impl Instance {
     fn start(desk: &Desk) -> Result<Self> {
-        let directory = tempfile::Builder::new().prefix("lmtp-").tempdir_in("/tmp")?;
-        fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
+        let directory = place::directory()?;
         // Another program may take a port before HAProxy does; HAProxy then says so and ends.
         let (plain, tls) = (TcpListener::bind(("127.0.0.1", 0))?, TcpListener::bind(("127.0.0.1", 0))?);
         let (port, tls_port) = (plain.local_addr()?.port(), tls.local_addr()?.port());

@@ -5,8 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
@@ -18,7 +17,7 @@ use super::desk::Desk;
 use super::program::Program;
 use super::trace::Field;
 use super::unpacked::{self, Package};
-use super::{Availability, Peer};
+use super::{Availability, Peer, place};
 
 const CONFIGURATION: &str = include_str!("../../interop/opensmtpd/smtpd.conf.in");
 const PACKAGE: Package = Package { name: "opensmtpd", libraries: &["libdb5.3", "libevent-2.1-7"] };
@@ -54,8 +53,7 @@ struct Instance {
 
 impl Instance {
     fn start(desk: &Desk) -> Result<Self> {
-        let directory = tempfile::Builder::new().prefix("lmtp-").tempdir_in("/tmp")?;
-        fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
+        let directory = place::directory()?;
         let path = |name: &str| directory.path().join(name);
         PACKAGE.unpack(&path("package"))?;
         unpacked::make_etc(&path("etc"), &USERS)?;
@@ -156,15 +154,7 @@ impl Client for Instance {
     fn deliver(&self, _: &Desk, _: Over, to: &[String], message: &[u8]) -> Result<Vec<Told>> {
         let before = self.log().len();
         self.submit(to, message)?;
-        let deadline = Instant::now() + LIMIT;
-        loop {
-            let told: Vec<Told> = self.log()[before..].lines().filter_map(told).collect();
-            if to.iter().all(|to| told.iter().any(|told| told.recipient == *to)) {
-                return Ok(told);
-            }
-            ensure!(Instant::now() < deadline, "it does not say what became of the message: {}", &self.log()[before..]);
-            sleep(Duration::from_millis(20));
-        }
+        client::told_by(to, LIMIT, || self.log().split_off(before), told)
     }
 }
 

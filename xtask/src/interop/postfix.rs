@@ -1,12 +1,11 @@
 //! Postfix: its delivery agent with a queue in front, and smtp-source, its generator of load.
 
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 use super::checks::Checks;
@@ -16,7 +15,7 @@ use super::owner::Owner;
 use super::program::Program;
 use super::server::same;
 use super::trace::{self, Field};
-use super::{Availability, Peer, apt, daemon, messages};
+use super::{Availability, Peer, apt, daemon, messages, place};
 use crate::process;
 
 const PROGRAM: &str = "/usr/sbin/postfix";
@@ -160,8 +159,7 @@ struct Instance {
 
 impl Instance {
     fn start(desk: &Desk) -> Result<Self> {
-        let directory = tempfile::Builder::new().prefix("lmtp-").tempdir_in("/tmp")?;
-        fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
+        let directory = place::directory()?;
         let mut instance = Self { directory, runs: false };
         for part in ["etc", "spool", "data"] {
             fs::create_dir(instance.path(part))?;
@@ -244,17 +242,7 @@ impl Client for Instance {
     fn deliver(&self, _: &Desk, _: Over, to: &[String], message: &[u8]) -> Result<Vec<Told>> {
         let before = self.log().len();
         self.submit("sender@example.org", to, message)?;
-        let deadline = Instant::now() + LIMIT;
-        loop {
-            let told: Vec<Told> = self.log()[before..].lines().filter_map(told).collect();
-            if to.iter().all(|to| told.iter().any(|told| told.recipient == *to)) {
-                return Ok(told);
-            }
-            if Instant::now() >= deadline {
-                bail!("Postfix does not say what became of the message: {}", &self.log()[before..]);
-            }
-            sleep(Duration::from_millis(20));
-        }
+        client::told_by(to, LIMIT, || self.log().split_off(before), told)
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use tempfile::TempDir;
 
 use crate::interop::daemon::Daemon;
@@ -123,13 +123,13 @@ impl Server<'_> {
                 client.args(["client", front, how, &url(&self.place), &sessions, &per_session, &octets])
             }
         };
-        let before = ticks(self.daemon.id())?;
+        let before = self.daemon.usage()?.ticks;
         let start = Instant::now();
         let finished = process::finish_within(&mut client, Duration::from_secs(120))?;
         let seconds = start.elapsed().as_secs_f64();
         let line = process::line(&client);
         ensure!(finished.status.success(), "`{line}` failed: {}\n{}", finished.status, finished.stderr);
-        Ok(Taken { seconds, server: ticks(self.daemon.id())? - before })
+        Ok(Taken { seconds, server: self.daemon.usage()?.ticks - before })
     }
 
     pub(crate) fn stop(self) -> Result<()> {
@@ -152,30 +152,9 @@ fn url(place: &str) -> String {
     if place.starts_with("unix:") { place.to_owned() } else { format!("lmtp://{place}") }
 }
 
-/// Processor time of a process, its threads among it, those that have ended, too.
-fn ticks(process: u32) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).context("the server's processor time")?;
-    // Behind the name, which may hold anything: state, …, and the 12th and 13th.
-    let behind = stat.rsplit_once(')').context("a name in brackets")?.1;
-    let fields: Vec<&str> = behind.split_whitespace().collect();
-    let ticks = |place: usize| fields.get(place).and_then(|field| field.parse::<f64>().ok());
-    Ok(ticks(11).context("utime")? + ticks(12).context("stime")?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn processor_time_grows_with_work() {
-        let before = ticks(std::process::id()).unwrap();
-        let start = Instant::now();
-        let mut work = 0_u64;
-        while start.elapsed() < Duration::from_millis(100) {
-            work = work.wrapping_mul(31).wrapping_add(7);
-        }
-        assert!(ticks(std::process::id()).unwrap() > before, "{work}");
-    }
 
     #[test]
     fn places_become_urls() {
