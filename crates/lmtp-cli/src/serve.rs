@@ -101,16 +101,15 @@ pub(crate) fn run(args: Serve) -> Exit {
         Ok(settings) => settings,
         Err(why) => return refuse(&console, &why),
     };
+    if args.check {
+        return check(&console, &settings);
+    }
     let service = match Service::new(&settings) {
         Ok(service) => service,
         Err(problem) => return refuse(&console, &problem.to_string()),
     };
     for warning in service.warnings() {
         console.warning(warning);
-    }
-    if args.check {
-        console::result(&format!("the settings are right; it would listen at {}", settings.listen.join(", ")));
-        return Exit::Done;
     }
     let reload = move || match args.settings() {
         Ok(settings) => Some(settings),
@@ -126,6 +125,15 @@ pub(crate) fn run(args: Serve) -> Exit {
             Exit::TryLater
         }
     }
+}
+
+fn check(console: &Console, settings: &Settings) -> Exit {
+    match Service::check(settings) {
+        Ok(warnings) => warnings.iter().for_each(|warning| console.warning(warning)),
+        Err(problem) => return refuse(console, &problem.to_string()),
+    }
+    console::result(&format!("the settings are right; it would listen at {}", settings.listen.join(", ")));
+    Exit::Done
 }
 
 fn refuse(console: &Console, why: &str) -> Exit {
@@ -185,7 +193,7 @@ Examples:
   lmtp serve --print-default > lmtp.toml && lmtp serve --config lmtp.toml --check
 
 SIGTERM and SIGINT end it when those who are connected have finished, a second one at once. SIGHUP reads the \
-settings again: whose mailbox is where, who may connect, how it is logged.
+settings again: whose mailbox is where, who may connect, how it is logged, and the certificate.
 
 Exit codes:
    0  it was told to end, or the settings are right

@@ -274,3 +274,101 @@ fn sending(place: &str, round: u32, session: usize, stop: &AtomicBool) -> (Vec<S
     }
     (acknowledged, false)
 }
+
+/// Settings are looked at without a trace.
+#[test]
+fn a_check_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |args: &[&str]| {
+        let always = ["--listen", "unix:lmtp", "--check", "--maildir", "not/yet"];
+        let output = lmtp(&[&always, args].concat()).current_dir(folder.path()).output().unwrap();
+        (output.status.code(), said(&output))
+    };
+    let (code, words) = check(&["--create"]);
+    assert_eq!(code, Some(0), "{words}");
+    assert!(words.contains("warning: mail for <postmaster> is refused: 550"), "{words}");
+    let (code, words) = check(&["--create", "--postmaster", "bob@example.org"]);
+    assert!(code == Some(0) && !words.contains("warning"), "{words}");
+    let (code, words) = check(&[]);
+    assert!(code == Some(78) && words.contains("maildir.root: not/yet: "), "{words}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// Nobody hears that it is ready before all of it listens.
+#[test]
+fn an_address_for_http_that_is_taken_ends_it_before_it_is_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let http = format!("http = \"{}\"\n", taken.local_addr().unwrap());
+    fs::write(folder.path().join("lmtp.toml"), http).unwrap();
+    let heard = std::os::unix::net::UnixDatagram::bind(folder.path().join("notify")).unwrap();
+    let mut server = lmtp(&["--config", "lmtp.toml", "--listen", "unix:lmtp", "--discard"]);
+    server.current_dir(folder.path()).env("NOTIFY_SOCKET", folder.path().join("notify"));
+    let output = server.output().unwrap();
+    assert_eq!(output.status.code(), Some(75));
+    assert!(said(&output).contains("cannot listen at http://127.0.0.1:"), "{}", said(&output));
+    heard.set_nonblocking(true).unwrap();
+    heard.recv(&mut [0; 100]).expect_err("nothing was notified");
+}
+
+/// A certificate that is about to run out is replaced without anybody being cut off.
+#[test]
+fn a_new_certificate_counts_after_sighup() {
+    let folder = tempfile::tempdir().unwrap();
+    let certify = |name: &str| {
+        let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        fs::write(folder.path().join("chain.pem"), made.cert.pem()).unwrap();
+        fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        fs::write(folder.path().join(format!("{name}.pem")), made.cert.pem()).unwrap();
+    };
+    certify("old.example");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let secured = format!("lmtps://127.0.0.1:{port}");
+    let path = |file: &str| folder.path().join(file).display().to_string();
+    let served = Served::on(
+        folder.path(),
+        &["--create", "--listen", &secured, "--tls-cert", &path("chain.pem"), "--tls-key", &path("key.pem")],
+    );
+    let shows = |name: &str| {
+        let mut probe = Command::new(env!("CARGO_BIN_EXE_lmtp"));
+        probe.args(["probe", &secured, "--server-name", name, "--ca-file", &path(&format!("{name}.pem"))]);
+        probe.output().unwrap().status.success()
+    };
+    assert!(shows("old.example"));
+    // Half of a new pair changes nothing.
+    let key = fs::read(path("key.pem")).unwrap();
+    certify("new.example");
+    fs::write(path("key.pem"), key).unwrap();
+    served.signal("HUP");
+    thread::sleep(Duration::from_millis(200));
+    assert!(shows("old.example") && !shows("new.example"));
+    certify("new.example");
+    served.signal("HUP");
+    let patience = Instant::now() + Duration::from_secs(20);
+    while !shows("new.example") {
+        assert!(Instant::now() < patience, "it shows the old certificate");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(!shows("old.example"));
+}
+
+/// Who may write to the socket may connect; whose it is is said by name or number.
+#[test]
+fn its_socket_has_the_owner_and_mode_that_are_set() {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let ours = fs::metadata(folder.path()).unwrap();
+    // To give it to somebody else takes root, as which tests may run.
+    let group = if ours.uid() == 0 { 65534 } else { ours.gid() };
+    let config = folder.path().join("lmtp.toml");
+    let access = format!("[access]\nunix_mode = \"0620\"\nunix_owner = \"{}\"\nunix_group = \"{group}\"\n", ours.uid());
+    fs::write(&config, access).unwrap();
+    let served = Served::on(folder.path(), &["--config", &config.display().to_string(), "--create"]);
+    let found = fs::metadata(&served.socket).unwrap();
+    assert_eq!((found.mode() & 0o777, found.uid(), found.gid()), (0o620, ours.uid(), group));
+    let unknown = "[access]\nunix_group = \"no such group\"\n";
+    fs::write(&config, unknown).unwrap();
+    let output =
+        lmtp(&["--config", &config.display().to_string(), "--discard", "--listen", "unix:x"]).output().unwrap();
+    assert!(said(&output).contains("access.unix_group: there is no group \"no such group\""), "{}", said(&output));
+}

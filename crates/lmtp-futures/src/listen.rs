@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::net::ToSocketAddrs;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,15 @@ const BACKLOG: i32 = 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bind {
     endpoint: Endpoint,
+    rights: Rights,
+}
+
+/// Whose a Unix socket is, and who may write to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Rights {
     mode: Option<u32>,
+    user: Option<u32>,
+    group: Option<u32>,
 }
 
 impl Bind {
@@ -44,7 +52,15 @@ impl Bind {
     /// By default they are what the process's umask leaves.
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
-        self.mode = Some(mode);
+        self.rights.mode = Some(mode);
+        self
+    }
+
+    /// The user and the group that a Unix socket belongs to, by number; those of the
+    /// process by default. To give it to another user takes root.
+    #[must_use]
+    pub fn owner(mut self, user: Option<u32>, group: Option<u32>) -> Self {
+        (self.rights.user, self.rights.group) = (user, group);
         self
     }
 
@@ -53,7 +69,7 @@ impl Bind {
         match self.endpoint.target() {
             Target::Unix { path } => {
                 let Address::Unix(path) = Address::unix(path) else { return Err(io::ErrorKind::Unsupported.into()) };
-                let (socket, file) = listen_unix(path, self.mode)?;
+                let (socket, file) = listen_unix(path, self.rights)?;
                 Ok((Listening::Unix(socket.into()), file))
             }
             Target::Tcp { host, port, .. } => Ok((Listening::Tcp(listen_tcp(host, port)?.into()), None)),
@@ -64,7 +80,7 @@ impl Bind {
 
 impl From<Endpoint> for Bind {
     fn from(endpoint: Endpoint) -> Self {
-        Self { endpoint, mode: None }
+        Self { endpoint, rights: Rights::default() }
     }
 }
 
@@ -85,7 +101,7 @@ fn listen_tcp(host: &str, port: u16) -> io::Result<Socket> {
     Err(failed)
 }
 
-fn listen_unix(path: PathBuf, mode: Option<u32>) -> io::Result<(Socket, Option<SocketFile>)> {
+fn listen_unix(path: PathBuf, rights: Rights) -> io::Result<(Socket, Option<SocketFile>)> {
     let is_abstract = path.as_os_str().as_encoded_bytes().first() == Some(&0);
     if !is_abstract && is_left_behind(&path) {
         fs::remove_file(&path)?;
@@ -93,9 +109,9 @@ fn listen_unix(path: PathBuf, mode: Option<u32>) -> io::Result<(Socket, Option<S
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(&path)?)?;
     let file = if is_abstract { None } else { Some(SocketFile::of(path)?) };
-    if let (Some(file), Some(mode)) = (&file, mode) {
+    if let Some(file) = &file {
         // Nobody can connect before it listens.
-        fs::set_permissions(&file.path, fs::Permissions::from_mode(mode))?;
+        rights.give(&file.path)?;
     }
     Ok((listen(socket)?, file))
 }
@@ -104,6 +120,17 @@ fn listen(socket: Socket) -> io::Result<Socket> {
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
+}
+
+impl Rights {
+    /// Gives them to a socket that has just been made.
+    fn give(self, path: &Path) -> io::Result<()> {
+        if self.user.is_some() || self.group.is_some() {
+            lchown(path, self.user, self.group)?;
+        }
+        // Behind it, for a new owner takes some of them away.
+        self.mode.map_or(Ok(()), |mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+    }
 }
 
 /// Whether there is a socket at which nobody listens.

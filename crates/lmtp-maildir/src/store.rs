@@ -14,7 +14,7 @@ use crate::lines::LineEnds;
 use crate::mailbox::{self, Make};
 use crate::name::{Names, system_clock};
 use crate::quota::Quota;
-use crate::rules::{NoPlace, Place, Rules};
+use crate::rules::{Place, Rules};
 use crate::system::System;
 use crate::verdict::{Trouble, Verdict};
 
@@ -66,6 +66,27 @@ impl Default for Config {
             memory: 256 * 1024,
         }
     }
+}
+
+impl Config {
+    /// The [warnings](Store::warnings) of a store whose root is still to be made,
+    /// with its mailboxes.
+    pub fn warnings(&self) -> Vec<String> {
+        refused_postmasters(&self.rules, |postmaster| {
+            self.rules.place(postmaster).err().map(|none| Trouble::from(none).into())
+        })
+    }
+}
+
+/// A line for each postmaster that is refused.
+fn refused_postmasters(rules: &Rules, refusal: impl Fn(&ForwardPath) -> Option<Verdict>) -> Vec<String> {
+    let domains = rules.domains.iter().flatten().map(|domain| format!("postmaster@{domain}"));
+    let addresses = std::iter::once("postmaster".to_owned()).chain(domains);
+    let refused = |address: String| {
+        let verdict = refusal(&address.parse().ok()?)?;
+        Some(format!("mail for <{address}> is refused: {}", verdict.reply()))
+    };
+    addresses.filter_map(refused).collect()
 }
 
 /// A tree of mailboxes beneath one directory, that takes messages: whose verdict is
@@ -147,10 +168,7 @@ impl<F: Fs> Store<F> {
     /// The verdict with which to refuse it.
     pub fn recipient(&self, path: &ForwardPath, params: &RcptParams, size: Option<u64>) -> Result<Recipient, Verdict> {
         let inner = &*self.inner;
-        let place = inner.rules.place(path).map_err(|none| match none {
-            NoPlace::Unknown => Trouble::NoMailbox,
-            NoPlace::Circle => Trouble::Circle,
-        })?;
+        let place = inner.rules.place(path).map_err(Trouble::from)?;
         let look = mailbox::look(&inner.fs, &inner.root, &place);
         match look {
             Ok(Some(home)) if !params.ignore_quota => {
@@ -169,14 +187,9 @@ impl<F: Fs> Store<F> {
     /// What an operator should know before mail comes, one line each: a postmaster
     /// that is refused, without a domain or at one of ours (RFC 5321 section 4.5.1).
     pub fn warnings(&self) -> Vec<String> {
-        let domains = self.inner.rules.domains.iter().flatten().map(|domain| format!("postmaster@{domain}"));
-        let addresses = std::iter::once("postmaster".to_owned()).chain(domains);
-        let refused = |address: String| {
-            let recipient = address.parse().ok()?;
-            let verdict = self.recipient(&recipient, &RcptParams::default(), None).err()?;
-            Some(format!("mail for <{address}> is refused: {}", verdict.reply()))
-        };
-        addresses.filter_map(refused).collect()
+        refused_postmasters(&self.inner.rules, |postmaster| {
+            self.recipient(postmaster, &RcptParams::default(), None).err()
+        })
     }
 
     /// Begins to take a message for those recipients, in the order of RCPT. One that

@@ -6,6 +6,8 @@ use std::io;
 use lmtp_proto::Reply;
 use lmtp_proto::value::EnhancedCode;
 
+use crate::rules::NoPlace;
+
 /// What became of one recipient: the reply, and for the log what it comes from.
 #[derive(Debug)]
 pub struct Verdict {
@@ -72,6 +74,15 @@ pub enum Trouble {
         /// What it said.
         error: io::Error,
     },
+}
+
+impl From<NoPlace> for Trouble {
+    fn from(none: NoPlace) -> Self {
+        match none {
+            NoPlace::Unknown => Self::NoMailbox,
+            NoPlace::Circle => Self::Circle,
+        }
+    }
 }
 
 /// What was asked of the file system.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rustls::crypto::CryptoProvider;
@@ -11,7 +11,8 @@ use rustls::{RootCertStore, ServerConfig};
 
 use crate::{Handshake, SetupError, pem, provider};
 
-/// How a server does TLS, for any number of connections; cheap to clone.
+/// How a server does TLS, for any number of connections; cheap to clone. What a
+/// clone is [renewed](Self::renew) with counts for all.
 ///
 /// ```no_run
 /// use lmtp_proto::server::{Config, Server};
@@ -25,7 +26,7 @@ use crate::{Handshake, SetupError, pem, provider};
 /// ```
 #[derive(Clone)]
 pub struct ServerTls {
-    config: Arc<ServerConfig>,
+    config: Arc<RwLock<Arc<ServerConfig>>>,
     timeout: Duration,
 }
 
@@ -40,12 +41,28 @@ impl ServerTls {
 
     /// What somebody has set up with rustls himself.
     pub fn from_config(config: impl Into<Arc<ServerConfig>>) -> Self {
-        Self { config: config.into(), timeout: Handshake::default_timeout() }
+        Self::new(config.into(), Handshake::default_timeout())
+    }
+
+    fn new(config: Arc<ServerConfig>, timeout: Duration) -> Self {
+        Self { config: Arc::new(RwLock::new(config)), timeout }
     }
 
     /// The handshake of one connection.
     pub fn handshake(&self) -> Handshake {
-        Handshake::server(Arc::clone(&self.config), self.timeout)
+        Handshake::server(self.config(), self.timeout)
+    }
+
+    /// Takes the other's certificate, key and authorities for handshakes that begin
+    /// from now on: for a certificate that is about to run out.
+    pub fn renew(&self, other: &Self) {
+        // Before the lock is taken, for the other may be a clone of this one.
+        let config = other.config();
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -122,6 +139,6 @@ impl ServerTlsBuilder {
             SetupError::BadPair { chain, key, error }
         })?;
         let timeout = self.timeout.unwrap_or_else(Handshake::default_timeout);
-        Ok(ServerTls { config: Arc::new(config), timeout })
+        Ok(ServerTls::new(Arc::new(config), timeout))
     }
 }

@@ -309,3 +309,21 @@ fn nothing_is_shown_that_is_secret() {
     assert!(shown.len() < 4000 && !shown.to_lowercase().contains("key"), "{shown}");
     let _ = Machine::poll_timeout(&Tls::new(Client::new(lmtp_proto::Config::default()), side));
 }
+
+/// Clones share it, and handshakes that have begun do not.
+#[test]
+fn a_server_renews_its_certificate() {
+    let ours = server("mx").build().unwrap();
+    let (serving, begun) = (ours.clone(), ours.handshake());
+    let other = server("nobody").build().unwrap();
+    ours.renew(&other);
+    ours.renew(&ours.clone());
+    let shown = |handshake| {
+        let client = client().build().unwrap().handshake(Some("mx.example.org")).unwrap();
+        let mut joined = Joined::with(Begin::Implicit, client, handshake);
+        joined.run_out();
+        joined.client_error.is_none()
+    };
+    assert!(shown(begun), "it has the certificate that it began with");
+    assert!(!shown(serving.handshake()), "the other one names somebody else");
+}

@@ -64,9 +64,14 @@ impl Counts {
     }
 }
 
+/// Begins to listen.
+pub(crate) async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|error| io::Error::new(error.kind(), format!("cannot listen at http://{address}: {error}")))
+}
+
 /// Answers `/healthz`, `/readyz` and `/metrics` as long as it is polled.
-pub(crate) async fn serve(address: SocketAddr, counts: Arc<Counts>, shutdown: Shutdown) -> io::Result<()> {
-    let listener = TcpListener::bind(address).await?;
+pub(crate) async fn serve(listener: TcpListener, counts: Arc<Counts>, shutdown: Shutdown) -> io::Result<()> {
     let ready = {
         let shutdown = shutdown.clone();
         // Red while it drains, so that nobody new is sent here.

@@ -5,7 +5,9 @@
 mod http;
 mod log;
 mod mail;
+mod owner;
 mod process;
+mod root;
 mod service;
 pub mod settings;
 

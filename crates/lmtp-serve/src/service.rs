@@ -17,6 +17,8 @@ use tokio::sync::mpsc::Receiver;
 use crate::http;
 use crate::log::Entry;
 use crate::mail::{Mail, Rules};
+use crate::owner;
+use crate::root;
 use crate::settings::{Folders, Settings, Sink, WhenFull};
 
 /// What is wrong with the settings: the key, and why.
@@ -43,16 +45,42 @@ pub struct Service {
     places: Vec<Place>,
     names: Vec<String>,
     http: Option<SocketAddr>,
+    tls: Option<Certificate>,
     warnings: Vec<String>,
 }
 
 impl Service {
-    /// Sets a server up. Nobody is listened to yet.
+    /// Sets a server up, and makes the root for mail if it is to be made. Nobody is listened to yet.
     ///
     /// # Errors
     ///
     /// Something of it cannot be.
     pub fn new(settings: &Settings) -> Result<Self, Problem> {
+        let set = &settings.maildir;
+        if settings.sink == Sink::Maildir && set.create {
+            root::make(&set.root).map_err(|error| no_root(settings, &error))?;
+        }
+        Self::set_up(settings)
+    }
+
+    /// What [`new`](Self::new) would say of the settings, and what an operator should know of them. Nothing is
+    /// made, not even the root for mail.
+    ///
+    /// # Errors
+    ///
+    /// Something of it cannot be.
+    pub fn check(settings: &Settings) -> Result<Vec<String>, Problem> {
+        let set = &settings.maildir;
+        if !(settings.sink == Sink::Maildir && set.create && root::is_missing(&set.root)) {
+            return Ok(Self::set_up(settings)?.warnings);
+        }
+        let warnings = kept(settings)?.warnings();
+        let without = Settings { sink: Sink::Discard, ..settings.clone() };
+        Self::set_up(&without)?;
+        Ok(warnings)
+    }
+
+    fn set_up(settings: &Settings) -> Result<Self, Problem> {
         let places = places(settings)?;
         let rules = rules(settings)?;
         let mut warnings = rules.store.as_ref().map(Store::warnings).unwrap_or_default();
@@ -65,10 +93,11 @@ impl Service {
             .max_connections(settings.limits.connections)
             .max_connections_per_address(settings.limits.connections_per_address)
             .proxy_from(networks("access.proxies", &settings.access.proxies)?);
-        let server = protected(server, settings)?;
+        let tls = certificate(settings)?;
+        let server = protected(server, tls.as_ref());
         let http = Some(&settings.http).filter(|address| !address.is_empty());
         let http = http.map(|address| parsed("http", address)).transpose()?;
-        Ok(Self { mail, server, places, names: settings.listen.clone(), http, warnings })
+        Ok(Self { mail, server, places, names: settings.listen.clone(), http, tls, warnings })
     }
 
     /// What an operator should know before mail comes.
@@ -82,15 +111,19 @@ impl Service {
     }
 
     /// Serves until it is shut down and all connections have ended. Settings that come count from then on, as
-    /// far as they can: whose mailbox is where, who may connect, how it is logged.
+    /// far as they can: whose mailbox is where, who may connect, how it is logged, and the certificate.
     ///
     /// # Errors
     ///
     /// It cannot listen there.
     pub async fn run(self, mut reloads: Receiver<Settings>) -> io::Result<()> {
-        let Self { mail, server, places, names, http, .. } = self;
+        let Self { mail, server, places, names, http, tls, .. } = self;
         let format = mail.rules().format;
         let listeners = listen(places)?;
+        let http = match http {
+            Some(address) => Some(http::listen(address).await?),
+            None => None,
+        };
         for place in &names {
             Entry { place: Some(place), ..Entry::now("listening") }.write(format);
         }
@@ -99,7 +132,7 @@ impl Service {
         let (counts, shutdown) = (mail.counts(), server.handle());
         let mut asking = std::pin::pin!(async {
             match http {
-                Some(address) => http::serve(address, counts, shutdown).await,
+                Some(listener) => http::serve(listener, counts, shutdown).await,
                 None => std::future::pending().await,
             }
         });
@@ -107,12 +140,13 @@ impl Service {
         loop {
             tokio::select! {
                 result = &mut serving => return result,
-                // It ends by failing alone, mostly at once: the address is not to be had.
+                // It ends by failing alone.
                 result = &mut asking => return result,
-                Some(settings) = reloads.recv() => match rules(&settings) {
-                    Ok(rules) => {
+                Some(settings) = reloads.recv() => match reloaded(&settings) {
+                    Ok((rules, new)) => {
                         let format = rules.format;
                         mail.replace(rules);
+                        renew(tls.as_ref(), new.as_ref());
                         Entry::now("reloaded").write(format);
                     }
                     Err(problem) => {
@@ -123,6 +157,11 @@ impl Service {
             }
         }
     }
+}
+
+/// What counts from now on. All of it is right, or nothing changes.
+fn reloaded(settings: &Settings) -> Result<(Rules, Option<Certificate>), Problem> {
+    Ok((rules(settings)?, certificate(settings)?))
 }
 
 /// Begins to listen.
@@ -166,11 +205,13 @@ fn places(settings: &Settings) -> Result<Vec<Place>, Problem> {
             why: format!("{octal:?} is no octal mode such as 0660"),
         })?),
     };
+    let user = owner::user(&settings.access.unix_owner).map_err(|why| Problem { key: "access.unix_owner", why })?;
+    let group = owner::group(&settings.access.unix_group).map_err(|why| Problem { key: "access.unix_group", why })?;
     let place = |text: &String| {
         if text == "systemd" {
             return Ok(Place::Passed);
         }
-        let bind = Bind::new(text).map_err(|error| fail(error.to_string()))?;
+        let bind = Bind::new(text).map_err(|error| fail(error.to_string()))?.owner(user, group);
         Ok(Place::Bind(match mode {
             Some(mode) => bind.mode(mode),
             None => bind,
@@ -212,6 +253,15 @@ fn rules(settings: &Settings) -> Result<Rules, Problem> {
 }
 
 fn store(settings: &Settings) -> Result<Store, Problem> {
+    Store::open(&settings.maildir.root, kept(settings)?).map_err(|error| no_root(settings, &error))
+}
+
+fn no_root(settings: &Settings, error: &io::Error) -> Problem {
+    Problem { key: "maildir.root", why: format!("{}: {error}", settings.maildir.root.display()) }
+}
+
+/// How mail is kept.
+fn kept(settings: &Settings) -> Result<maildir::Config, Problem> {
     let set = &settings.maildir;
     if set.root.as_os_str().is_empty() {
         return Err(Problem { key: "maildir.root", why: "names no directory".into() });
@@ -251,25 +301,7 @@ fn store(settings: &Settings) -> Result<Store, Problem> {
         Folders::Existing => maildir::Folders::Existing,
         Folders::Create => maildir::Folders::Create,
     };
-    let open = || {
-        if set.create {
-            make_root(&set.root)?;
-        }
-        Store::open(&set.root, config)
-    };
-    open().map_err(|error| Problem { key: "maildir.root", why: format!("{}: {error}", set.root.display()) })
-}
-
-/// Makes the directory for all mailboxes, if it is not there, so that it lasts.
-fn make_root(root: &Path) -> io::Result<()> {
-    if root.exists() {
-        return Ok(());
-    }
-    fs::create_dir_all(root)?;
-    for made in root.ancestors().filter(|made| !made.as_os_str().is_empty()) {
-        fs::File::open(made)?.sync_all()?;
-    }
-    Ok(())
+    Ok(config)
 }
 
 /// What stands in a file of lines; nothing where none is named.
@@ -286,13 +318,20 @@ fn networks(key: &'static str, texts: &[String]) -> Result<Vec<Network>, Problem
     texts.iter().map(|text| parsed(key, text)).collect()
 }
 
-/// The server with its certificate, if it has one; it has to where TLS is listened for.
-fn protected(server: Server<Mail>, settings: &Settings) -> Result<Server<Mail>, Problem> {
+/// What a server shows in TLS.
+#[cfg(feature = "rustls")]
+type Certificate = lmtp_tokio::ServerTls;
+/// There is none without TLS.
+#[cfg(not(feature = "rustls"))]
+type Certificate = std::convert::Infallible;
+
+/// The certificate, if there is one; there has to be where TLS is listened for.
+fn certificate(settings: &Settings) -> Result<Option<Certificate>, Problem> {
     let fail = |why: String| Problem { key: "tls.certificate", why };
     if settings.tls.certificate.as_os_str().is_empty() {
         return match settings.listen.iter().find(|place| is_protected(place)) {
             Some(place) => Err(fail(format!("is needed to listen at {place}"))),
-            None => Ok(server),
+            None => Ok(None),
         };
     }
     #[cfg(not(feature = "rustls"))]
@@ -304,8 +343,29 @@ fn protected(server: Server<Mail>, settings: &Settings) -> Result<Server<Mail>, 
         if !set.client_ca.as_os_str().is_empty() {
             tls = tls.ask_client_certificate(&set.client_ca);
         }
-        Ok(server.tls(tls.build().map_err(|error| fail(error.to_string()))?))
+        tls.build().map(Some).map_err(|error| fail(error.to_string()))
     }
+}
+
+/// The server with its certificate, if it has one.
+fn protected(server: Server<Mail>, certificate: Option<&Certificate>) -> Server<Mail> {
+    match certificate {
+        #[cfg(feature = "rustls")]
+        Some(certificate) => server.tls(certificate.clone()),
+        #[cfg(not(feature = "rustls"))]
+        Some(none) => match *none {},
+        None => server,
+    }
+}
+
+/// Shows another certificate from now on. Whether there is one at all does not change while it runs.
+fn renew(shown: Option<&Certificate>, new: Option<&Certificate>) {
+    #[cfg(feature = "rustls")]
+    if let (Some(shown), Some(new)) = (shown, new) {
+        shown.renew(new);
+    }
+    #[cfg(not(feature = "rustls"))]
+    let _ = (shown, new);
 }
 
 fn parsed<T: FromStr<Err: std::fmt::Display>>(key: &'static str, text: &str) -> Result<T, Problem> {

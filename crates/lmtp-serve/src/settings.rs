@@ -115,6 +115,8 @@ pub struct Timeouts {
 #[expect(missing_docs, reason = "each is explained in default.toml")]
 pub struct Access {
     pub unix_mode: String,
+    pub unix_owner: String,
+    pub unix_group: String,
     pub uids: Vec<u32>,
     pub networks: Vec<String>,
     pub proxies: Vec<String>,
@@ -242,7 +244,7 @@ mod tests {
     fn every_setting_is_printed() {
         let printed: toml::Table = toml::from_str(DEFAULT).unwrap();
         let keys: usize = printed.values().map(|value| value.as_table().map_or(1, toml::Table::len)).sum();
-        assert_eq!(keys, 4 + 13 + 5 + 3 + 4 + 3 + 1);
+        assert_eq!(keys, 4 + 13 + 5 + 3 + 6 + 3 + 1);
     }
 
     #[test]

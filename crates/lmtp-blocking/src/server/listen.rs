@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,15 @@ const BACKLOG: i32 = 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bind {
     endpoint: Endpoint,
+    rights: Rights,
+}
+
+/// Whose a Unix socket is, and who may write to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Rights {
     mode: Option<u32>,
+    user: Option<u32>,
+    group: Option<u32>,
 }
 
 impl Bind {
@@ -46,7 +54,15 @@ impl Bind {
     /// By default they are what the process's umask leaves.
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
-        self.mode = Some(mode);
+        self.rights.mode = Some(mode);
+        self
+    }
+
+    /// The user and the group that a Unix socket belongs to, by number; those of the
+    /// process by default. To give it to another user takes root.
+    #[must_use]
+    pub fn owner(mut self, user: Option<u32>, group: Option<u32>) -> Self {
+        (self.rights.user, self.rights.group) = (user, group);
         self
     }
 
@@ -54,7 +70,7 @@ impl Bind {
     fn listen(&self) -> io::Result<Listener> {
         let (socket, security, file) = match self.endpoint.target() {
             Target::Unix { path } => {
-                let (socket, file) = listen_unix(unix_path(path), self.mode)?;
+                let (socket, file) = listen_unix(unix_path(path), self.rights)?;
                 (socket, Security::Plain, file)
             }
             Target::Tcp { host, port, security } => (listen_tcp(host, port)?, security, None),
@@ -66,7 +82,7 @@ impl Bind {
 
 impl From<Endpoint> for Bind {
     fn from(endpoint: Endpoint) -> Self {
-        Self { endpoint, mode: None }
+        Self { endpoint, rights: Rights::default() }
     }
 }
 
@@ -88,7 +104,7 @@ fn listen_tcp(host: &str, port: u16) -> io::Result<Socket> {
     Err(failed)
 }
 
-fn listen_unix(path: PathBuf, mode: Option<u32>) -> io::Result<(Socket, Option<SocketFile>)> {
+fn listen_unix(path: PathBuf, rights: Rights) -> io::Result<(Socket, Option<SocketFile>)> {
     let is_abstract = path.as_os_str().as_encoded_bytes().first() == Some(&0);
     if !is_abstract && is_left_behind(&path) {
         fs::remove_file(&path)?;
@@ -96,12 +112,23 @@ fn listen_unix(path: PathBuf, mode: Option<u32>) -> io::Result<(Socket, Option<S
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(&path)?)?;
     let file = if is_abstract { None } else { Some(SocketFile::of(path)?) };
-    if let (Some(file), Some(mode)) = (&file, mode) {
+    if let Some(file) = &file {
         // Nobody can connect before it listens.
-        fs::set_permissions(&file.path, fs::Permissions::from_mode(mode))?;
+        rights.give(&file.path)?;
     }
     socket.listen(BACKLOG)?;
     Ok((socket, file))
+}
+
+impl Rights {
+    /// Gives them to a socket that has just been made.
+    fn give(self, path: &Path) -> io::Result<()> {
+        if self.user.is_some() || self.group.is_some() {
+            lchown(path, self.user, self.group)?;
+        }
+        // Behind it, for a new owner takes some of them away.
+        self.mode.map_or(Ok(()), |mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+    }
 }
 
 /// Whether there is a socket at which nobody listens.
