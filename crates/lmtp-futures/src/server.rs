@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::marker::PhantomData;
+use std::mem;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -44,6 +45,7 @@ struct Shared<H> {
     config: Arc<Config>,
     max_connections: usize,
     max_per_address: usize,
+    proxies: Vec<Network>,
     trusted: Vec<Network>,
     tls: Option<ServerTls>,
     shutdown: Shutdown,
@@ -59,6 +61,7 @@ impl<R: Runtime, H: Handler> Server<R, H> {
             config: Arc::default(),
             max_connections: CONNECTIONS,
             max_per_address: usize::MAX,
+            proxies: Vec::new(),
             trusted: Vec::new(),
             tls: None,
             shutdown: Shutdown::default(),
@@ -100,6 +103,14 @@ impl<R: Runtime, H: Handler> Server<R, H> {
     /// [`Timeouts::connect`](lmtp_proto::Timeouts::connect); no other connection may.
     #[must_use]
     pub fn proxy_from(self, networks: impl IntoIterator<Item = Network>) -> Self {
+        self.with(|shared| shared.proxies.extend(networks))
+    }
+
+    /// Where trusted clients connect from, themselves and by no proxy. If there is such
+    /// a place, what is for trusted clients only is offered to nobody else: see
+    /// [`Offer::to_strangers`](lmtp_proto::server::Offer::to_strangers).
+    #[must_use]
+    pub fn trust(self, networks: impl IntoIterator<Item = Network>) -> Self {
         self.with(|shared| shared.trusted.extend(networks))
     }
 
@@ -156,14 +167,14 @@ impl<R: Runtime, H: Handler> Server<R, H> {
     /// Serves one client on a stream that was accepted elsewhere, to the end.
     pub async fn serve_stream(&self, stream: impl Into<R::Transport>, peer: Peer) {
         let place = self.shared.shutdown.enter();
-        let kind = Kind::new(&self.shared.config, Security::Plain);
+        let kind = Kind::new(&self.shared, Security::Plain);
         connection(Arc::clone(&self.shared), kind, stream.into(), peer, place, None).await;
     }
 
     /// Accepts connections until the server is shut down.
     async fn accept_all(&self, listener: &Listener<R>) -> io::Result<()> {
         let shared = &self.shared;
-        let kind = Kind::new(&shared.config, listener.security);
+        let kind = Kind::new(shared, listener.security);
         let most = shared.max_connections.saturating_add(TURNED_AWAY);
         let mut watch = shared.shutdown.watch();
         loop {
@@ -208,29 +219,38 @@ impl<R: Runtime, H: Handler> fmt::Debug for Server<R, H> {
 #[derive(Clone)]
 struct Kind {
     config: Arc<Config>,
+    /// For those who are not trusted; the same, where nobody in particular is.
+    strangers: Arc<Config>,
     security: Security,
 }
 
 impl Kind {
-    fn new(config: &Arc<Config>, security: Security) -> Self {
-        let mut config = Arc::clone(config);
+    fn new<H>(shared: &Shared<H>, security: Security) -> Self {
+        let mut config = Arc::clone(&shared.config);
         if security == Security::StartTls {
             Arc::make_mut(&mut config).offer.starttls = true;
         }
-        Self { config, security }
+        let mut strangers = Arc::clone(&config);
+        if !shared.trusted.is_empty() {
+            let config = Arc::make_mut(&mut strangers);
+            config.offer = mem::take(&mut config.offer).to_strangers();
+        }
+        Self { config, strangers, security }
     }
 }
 
 /// One connection, from its first octet to its last.
 async fn connection<T: Transport, H: Handler>(
     shared: Arc<Shared<H>>,
-    Kind { config, security }: Kind,
+    Kind { config, strangers, security }: Kind,
     stream: T,
     mut peer: Peer,
     _place: Place,
     mut refusal: Option<Reply>,
 ) {
-    let is_proxy = shared.trusted.iter().any(|network| network.contains(&peer));
+    let is_proxy = shared.proxies.iter().any(|network| network.contains(&peer));
+    let is_trusted = !is_proxy && shared.trusted.iter().any(|network| network.contains(&peer));
+    let config = if is_trusted { config } else { strangers };
     let address = peer.address.map(|address| address.ip()).filter(|_| !is_proxy);
     let counted = address.map(|address| shared.count(address));
     if counted.as_ref().is_some_and(|counted| counted.number > shared.max_per_address) {

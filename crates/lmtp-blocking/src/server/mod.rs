@@ -14,6 +14,7 @@ mod verdicts;
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
+use std::mem;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -63,6 +64,7 @@ struct Shared<H> {
     config: Arc<Config>,
     max_connections: usize,
     max_per_address: usize,
+    proxies: Vec<Network>,
     trusted: Vec<Network>,
     tls: Option<ServerTls>,
     shutdown: Shutdown,
@@ -78,6 +80,7 @@ impl<H: Handler> Server<H> {
             config: Arc::default(),
             max_connections: CONNECTIONS,
             max_per_address: usize::MAX,
+            proxies: Vec::new(),
             trusted: Vec::new(),
             tls: None,
             shutdown: Shutdown::default(),
@@ -119,6 +122,14 @@ impl<H: Handler> Server<H> {
     /// [`Timeouts::connect`](lmtp_proto::Timeouts::connect); no other connection may.
     #[must_use]
     pub fn proxy_from(self, networks: impl IntoIterator<Item = Network>) -> Self {
+        self.with(|shared| shared.proxies.extend(networks))
+    }
+
+    /// Where trusted clients connect from, themselves and by no proxy. If there is such
+    /// a place, what is for trusted clients only is offered to nobody else: see
+    /// [`Offer::to_strangers`](lmtp_proto::server::Offer::to_strangers).
+    #[must_use]
+    pub fn trust(self, networks: impl IntoIterator<Item = Network>) -> Self {
         self.with(|shared| shared.trusted.extend(networks))
     }
 
@@ -191,6 +202,8 @@ impl<H: Handler> fmt::Debug for Server<H> {
 /// What connections at one listener have in common.
 struct Kind {
     config: Arc<Config>,
+    /// For those who are not trusted; the same, where nobody in particular is.
+    strangers: Arc<Config>,
     security: Security,
 }
 
@@ -211,19 +224,26 @@ impl<H: Handler> Shared<H> {
         if security == Security::StartTls {
             Arc::make_mut(&mut config).offer.starttls = true;
         }
-        Kind { config, security }
+        let mut strangers = Arc::clone(&config);
+        if !self.trusted.is_empty() {
+            let config = Arc::make_mut(&mut strangers);
+            config.offer = mem::take(&mut config.offer).to_strangers();
+        }
+        Kind { config, strangers, security }
     }
 
     fn connection(
         self: &Arc<Self>,
-        Kind { config, security }: &Kind,
+        Kind { config, strangers, security }: &Kind,
         socket: Socket,
         peer: Peer,
         place: Place,
         mut refusal: Option<Reply>,
     ) -> Connection<H> {
+        let is_proxy = self.proxies.iter().any(|network| network.contains(&peer));
+        let is_trusted = !is_proxy && self.trusted.iter().any(|network| network.contains(&peer));
+        let config = if is_trusted { config } else { strangers };
         let timeouts = &config.timeouts;
-        let is_proxy = self.trusted.iter().any(|network| network.contains(&peer));
         let address = peer.address.map(|address| address.ip()).filter(|_| !is_proxy);
         if address.is_some_and(|address| self.count(address) > self.max_per_address) {
             refusal = refusal.or(Some(Reply::too_many_connections()));

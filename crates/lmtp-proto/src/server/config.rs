@@ -114,6 +114,16 @@ impl Default for Offer {
 }
 
 impl Offer {
+    /// The same, without what is for trusted clients only: XCLIENT, XFORWARD,
+    /// XRCPTFORWARD and IGNOREQUOTA.
+    #[must_use]
+    pub fn to_strangers(self) -> Self {
+        let (xclient, xforward) = (Vec::new(), Vec::new());
+        Self { xclient, xforward, xrcptforward: false, ignore_quota: false, ..self }
+    }
+}
+
+impl Offer {
     /// Whether BINARYMIME is offered: only with CHUNKING (RFC 3030 section 3).
     pub(super) fn binary(&self) -> bool {
         self.chunking && self.binary_mime

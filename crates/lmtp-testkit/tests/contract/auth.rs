@@ -88,6 +88,16 @@ fn session(
     mechanisms: Vec<Box<dyn Mechanism>>,
     xclient: Option<ClientAttributes>,
 ) -> (String, Vec<String>) {
+    session_trusting("127.0.0.0/8", security, mechanisms, xclient)
+}
+
+/// The same, where those are trusted who connect from there.
+fn session_trusting(
+    trusted: &str,
+    security: Security,
+    mechanisms: Vec<Box<dyn Mechanism>>,
+    xclient: Option<ClientAttributes>,
+) -> (String, Vec<String>) {
     let (server, ann) = (Pki::new(), Pki::of("ann"));
     let keys = ScramKeys::derive(&Secret::from("tanstaaf"), b"0123456789abcdef", 4096).unwrap();
     let door = Door { verifier: OnlyAnn(Some(keys)), shown: None, notes: Arc::default() };
@@ -99,7 +109,8 @@ fn session(
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let scheme = if security == Security::Tls { "lmtps" } else { "lmtp" };
     let endpoint = format!("{scheme}://{}", listener.local_addr().unwrap());
-    let running = begin(Server::new(door).config(config).tls(server.server_for(&ann)), Socket::Tcp(listener, security));
+    let ours = Server::new(door).config(config).tls(server.server_for(&ann)).trust([trusted.parse().unwrap()]);
+    let running = begin(ours, Socket::Tcp(listener, security));
     let tls = server.client_with(&ann);
     let said = run!({
         let mut config = Config::default();
@@ -153,7 +164,10 @@ fn a_certificate_says_who_is_there() {
 fn xclient_is_put_to_the_application() {
     let address = AttributeValue::from("192.0.2.7".parse::<std::net::IpAddr>().unwrap());
     let attributes = ClientAttributes::new([(ClientAttribute::Addr, address)]).unwrap();
-    let (said, noted) = session(Security::Plain, Vec::new(), Some(attributes));
+    let (said, noted) = session(Security::Plain, Vec::new(), Some(attributes.clone()));
     assert_eq!(said, "true");
     assert_eq!(noted, ["for 192.0.2.7"]);
+    // Who is not trusted is not offered it, and a client does not say what is not offered.
+    let (said, noted) = session_trusting("192.0.2.0/24", Security::Plain, Vec::new(), Some(attributes));
+    assert!(said == "true" && noted.is_empty(), "{said}, {noted:?}");
 }

@@ -165,6 +165,7 @@ fn a_client() {
     let noting = Noting::default();
     let server = Server::new(noting.clone()).config(ServerConfig::default()).max_connections(7);
     let server = server.max_connections_per_address(7).proxy_from(["192.0.2.0/24".parse::<Network>().unwrap()]);
+    let server = server.trust(["unix".parse().unwrap()]);
     let shutdown: Shutdown = server.handle();
     let bind = Bind::new(&name).unwrap().mode(0o600).owner(None, None);
     let running = thread::spawn(move || run!({ wait!(server.serve(bind)) }));
