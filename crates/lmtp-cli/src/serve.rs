@@ -10,6 +10,9 @@ use lmtp_serve::{DEFAULT, Service, Settings};
 use crate::console::{self, Console};
 use crate::exit::Exit;
 
+/// Things that go wrong on purpose.
+const FAULTS: &str = "Faults, for testing clients";
+
 /// Receive mail and keep it in Maildirs: 250 means that it is on disk.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -70,6 +73,31 @@ pub(crate) struct Serve {
     /// How each log line is written, one for each recipient, on standard error.
     #[arg(long, value_enum, value_name = "FORMAT")]
     log: Option<LogFormat>,
+
+    /// Answer with this code at a step, now and then if you like: rcpt=450:10%, final=552:bob@example.org,
+    /// mail=451:2x. Steps: connect, lhlo, mail, rcpt, data, final. For testing clients.
+    #[arg(long, value_name = "STEP=CODE", help_heading = FAULTS)]
+    fail: Vec<String>,
+
+    /// Take this long at a step: rcpt=500ms, final=2s.
+    #[arg(long, value_name = "STEP=TIME", help_heading = FAULTS)]
+    delay: Vec<String>,
+
+    /// Cut the connection at a step, which may be body, too: data, body:50%.
+    #[arg(long, value_name = "STEP", help_heading = FAULTS)]
+    drop_at: Vec<String>,
+
+    /// One answer too few or too many behind the content: fewer, more:10%.
+    #[arg(long, value_name = "WHICH", help_heading = FAULTS)]
+    wrong_count: Vec<String>,
+
+    /// Send this share of answers as something that is none: 5%.
+    #[arg(long, value_name = "SHARE", help_heading = FAULTS)]
+    garble: Option<String>,
+
+    /// The dice of faults: the same seed is the same run, as long as there is one connection.
+    #[arg(long, value_name = "N", help_heading = FAULTS)]
+    seed: Option<u64>,
 
     /// Say whether the settings are right, and listen nowhere.
     #[arg(long)]
@@ -170,6 +198,12 @@ impl Serve {
             LogFormat::None => Format::None,
         });
         set(&mut settings.log.format, format.as_ref());
+        settings.faults.fail.extend_from_slice(&self.fail);
+        settings.faults.delay.extend_from_slice(&self.delay);
+        settings.faults.drop_at.extend_from_slice(&self.drop_at);
+        settings.faults.wrong_count.extend_from_slice(&self.wrong_count);
+        set(&mut settings.faults.garble, self.garble.as_ref());
+        set(&mut settings.faults.seed, self.seed.as_ref());
         Ok(settings)
     }
 }
@@ -191,9 +225,10 @@ Examples:
   lmtp serve --listen lmtp://127.0.0.1:2424 --maildir /var/mail --log json
   lmtp serve --listen lmtps://[::]:2424 --tls-cert chain.pem --tls-key key.pem --maildir /var/mail
   lmtp serve --print-default > lmtp.toml && lmtp serve --config lmtp.toml --check
+  lmtp serve --listen lmtp://127.0.0.1:2424 --discard --fail rcpt=450:10% --delay final=2s --seed 7
 
 SIGTERM and SIGINT end it when those who are connected have finished, a second one at once. SIGHUP reads the \
-settings again: whose mailbox is where, who may connect, how it is logged, and the certificate.
+settings again: where mail goes, who may connect, how it is logged, and the certificate.
 
 Exit codes:
    0  it was told to end, or the settings are right

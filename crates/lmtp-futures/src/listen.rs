@@ -170,13 +170,13 @@ impl Drop for SocketFile {
 pub struct Listener<R: Runtime> {
     pub(crate) socket: R::Listener,
     pub(crate) security: Security,
-    _file: Option<SocketFile>,
+    file: Option<SocketFile>,
 }
 
 impl<R: Runtime> Listener<R> {
     /// A socket that listens already. Whoever made it looks after its file.
     pub fn new(socket: impl Into<R::Listener>) -> Self {
-        Self { socket: socket.into(), security: Security::Plain, _file: None }
+        Self { socket: socket.into(), security: Security::Plain, file: None }
     }
 
     /// What protects its connections; nothing by default.
@@ -186,8 +186,15 @@ impl<R: Runtime> Listener<R> {
         self
     }
 
+    /// The same place, with a socket made of its socket, for a runtime that adds
+    /// something to another one.
+    #[must_use]
+    pub fn map<S: Runtime>(self, make: impl FnOnce(R::Listener) -> S::Listener) -> Listener<S> {
+        Listener { socket: make(self.socket), security: self.security, file: self.file }
+    }
+
     fn take_over(socket: Listening) -> io::Result<Self> {
-        Ok(Self { socket: R::listen(socket)?, security: Security::Plain, _file: None })
+        Ok(Self { socket: R::listen(socket)?, security: Security::Plain, file: None })
     }
 }
 
@@ -222,7 +229,7 @@ impl<R: Runtime> Listen<R> for Bind {
             Target::Tcp { security, .. } => security,
             _ => Security::Plain,
         };
-        Ok(vec![Listener { socket: R::listen(socket)?, security, _file: file }])
+        Ok(vec![Listener { socket: R::listen(socket)?, security, file }])
     }
 }
 

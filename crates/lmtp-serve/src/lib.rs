@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod faults;
 mod http;
 mod log;
 mod mail;
@@ -10,9 +11,11 @@ mod process;
 mod root;
 mod service;
 pub mod settings;
+mod sink;
 
 pub use process::{serve, serve_here};
 pub use service::{Problem, Service};
 pub use settings::{DEFAULT, Settings};
+pub use sink::{Kept, Memory};
 
 pub use lmtp_tokio::Shutdown;

@@ -19,6 +19,12 @@ pub(crate) struct Entry<'a> {
     pub(crate) id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) peer: Option<&'a str>,
+    /// Who has spoken for it: a proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) proxy: Option<&'a str>,
+    /// Whether the line was encrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<bool>,
     /// Where it listens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) place: Option<&'a str>,
@@ -44,8 +50,23 @@ impl Entry<'_> {
     pub(crate) fn now(event: &'static str) -> Self {
         let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let (from, to, reply, error) = (None, None, None, None);
-        let (id, peer, place, file) = (None, None, None, None);
-        Self { time, event, id, peer, place, from, to, reply, octets: None, milliseconds: None, file, error }
+        let (id, peer, proxy, place, file) = (None, None, None, None, None);
+        Self {
+            time,
+            event,
+            id,
+            peer,
+            proxy,
+            tls: None,
+            place,
+            from,
+            to,
+            reply,
+            octets: None,
+            milliseconds: None,
+            file,
+            error,
+        }
     }
 
     /// The line, its end included. What others have chosen is made safe to print.
@@ -64,6 +85,8 @@ impl Entry<'_> {
         };
         tell("id", self.id);
         tell("peer", self.peer);
+        tell("proxy", self.proxy);
+        tell("tls", self.tls.map(|_| "yes"));
         tell("place", self.place);
         tell("from", self.from.as_deref());
         tell("to", self.to.as_deref());

@@ -5,21 +5,25 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use listenfd::ListenFd;
+use lmtp_futures::{Listen, Listener, Server};
 use lmtp_maildir::{self as maildir, Quota, Store};
 use lmtp_tokio::proto::value::Target;
-use lmtp_tokio::{Bind, Endpoint, Listen, Listener, Network, Security, Server, ServerConfig, Shutdown};
+use lmtp_tokio::{Bind, Endpoint, Network, Security, ServerConfig, Shutdown};
 use sd_notify::NotifyState;
 use tokio::sync::mpsc::Receiver;
 
+use crate::faults::{Faults, Sockets};
 use crate::http;
 use crate::log::Entry;
 use crate::mail::{Mail, Rules};
 use crate::owner;
 use crate::root;
-use crate::settings::{Folders, Settings, Sink, WhenFull};
+use crate::settings::{self, Folders, Settings, WhenFull};
+use crate::sink::{Exec, Forward, Memory, Sink, Webhook};
 
 /// What is wrong with the settings: the key, and why.
 #[derive(Debug, thiserror::Error)]
@@ -41,10 +45,11 @@ enum Place {
 #[derive(Debug)]
 pub struct Service {
     mail: Mail,
-    server: Server<Mail>,
+    server: Server<Sockets, Mail>,
     places: Vec<Place>,
     names: Vec<String>,
     http: Option<SocketAddr>,
+    faults: Arc<Faults>,
     tls: Option<Certificate>,
     warnings: Vec<String>,
 }
@@ -57,7 +62,7 @@ impl Service {
     /// Something of it cannot be.
     pub fn new(settings: &Settings) -> Result<Self, Problem> {
         let set = &settings.maildir;
-        if settings.sink == Sink::Maildir && set.create {
+        if settings.sink == settings::Sink::Maildir && set.create {
             root::make(&set.root).map_err(|error| no_root(settings, &error))?;
         }
         Self::set_up(settings)
@@ -71,33 +76,50 @@ impl Service {
     /// Something of it cannot be.
     pub fn check(settings: &Settings) -> Result<Vec<String>, Problem> {
         let set = &settings.maildir;
-        if !(settings.sink == Sink::Maildir && set.create && root::is_missing(&set.root)) {
+        if !(settings.sink == settings::Sink::Maildir && set.create && root::is_missing(&set.root)) {
             return Ok(Self::set_up(settings)?.warnings);
         }
         let warnings = kept(settings)?.warnings();
-        let without = Settings { sink: Sink::Discard, ..settings.clone() };
+        let without = Settings { sink: settings::Sink::Discard, ..settings.clone() };
         Self::set_up(&without)?;
         Ok(warnings)
     }
 
     fn set_up(settings: &Settings) -> Result<Self, Problem> {
         let places = places(settings)?;
-        let rules = rules(settings)?;
-        let mut warnings = rules.store.as_ref().map(Store::warnings).unwrap_or_default();
-        if settings.sink == Sink::Discard {
-            warnings.push("mail is answered with 250 and thrown away (sink = \"discard\")".into());
+        let memory = Memory::default();
+        let rules = rules(settings, &memory)?;
+        let mut warnings = match &rules.sink {
+            Sink::Maildir(store) => store.warnings(),
+            Sink::Discard => vec!["mail is answered with 250 and thrown away (sink = \"discard\")".into()],
+            Sink::Memory(_) => vec!["mail is answered with 250 and kept in memory only (sink = \"memory\")".into()],
+            Sink::Exec(_) | Sink::Forward(_) | Sink::Webhook(_) => Vec::new(),
+        };
+        let faults = Arc::clone(&rules.faults);
+        if faults.are_any() {
+            warnings.push("things go wrong on purpose ([faults]): this is for testing clients, not for mail".into());
         }
-        let mail = Mail::new(rules);
+        if let Some(place) = settings.listen.iter().find(|place| faults.are_on_the_wire() && is_protected(place)) {
+            let why = format!("drop_at, wrong_count and garble need to see the conversation, and {place} is encrypted");
+            return Err(Problem { key: "faults", why });
+        }
+        let mail = Mail::new(rules, memory);
         let server = Server::new(mail.clone())
             .config(config(settings)?)
             .max_connections(settings.limits.connections)
             .max_connections_per_address(settings.limits.connections_per_address)
-            .proxy_from(networks("access.proxies", &settings.access.proxies)?);
+            .proxy_from(networks("access.proxies", &settings.access.proxies)?)
+            .trust(networks("access.trusted", &settings.access.trusted)?);
         let tls = certificate(settings)?;
         let server = protected(server, tls.as_ref());
         let http = Some(&settings.http).filter(|address| !address.is_empty());
         let http = http.map(|address| parsed("http", address)).transpose()?;
-        Ok(Self { mail, server, places, names: settings.listen.clone(), http, tls, warnings })
+        Ok(Self { mail, server, places, names: settings.listen.clone(), http, faults, tls, warnings })
+    }
+
+    /// What comes in, where `sink = "memory"`.
+    pub fn memory(&self) -> Memory {
+        self.mail.memory().clone()
     }
 
     /// What an operator should know before mail comes.
@@ -117,9 +139,10 @@ impl Service {
     ///
     /// It cannot listen there.
     pub async fn run(self, mut reloads: Receiver<Settings>) -> io::Result<()> {
-        let Self { mail, server, places, names, http, tls, .. } = self;
+        let Self { mail, server, places, names, http, faults, tls, .. } = self;
         let format = mail.rules().format;
-        let listeners = listen(places)?;
+        let listeners = listen(places)?.into_iter();
+        let listeners: Vec<_> = listeners.map(|door| door.map(|door| door.with(&faults))).collect();
         let http = match http {
             Some(address) => Some(http::listen(address).await?),
             None => None,
@@ -142,7 +165,7 @@ impl Service {
                 result = &mut serving => return result,
                 // It ends by failing alone.
                 result = &mut asking => return result,
-                Some(settings) = reloads.recv() => match reloaded(&settings) {
+                Some(settings) = reloads.recv() => match reloaded(&settings, mail.memory()) {
                     Ok((rules, new)) => {
                         let format = rules.format;
                         mail.replace(rules);
@@ -160,12 +183,12 @@ impl Service {
 }
 
 /// What counts from now on. All of it is right, or nothing changes.
-fn reloaded(settings: &Settings) -> Result<(Rules, Option<Certificate>), Problem> {
-    Ok((rules(settings)?, certificate(settings)?))
+fn reloaded(settings: &Settings, memory: &Memory) -> Result<(Rules, Option<Certificate>), Problem> {
+    Ok((rules(settings, memory)?, certificate(settings)?))
 }
 
 /// Begins to listen.
-fn listen(places: Vec<Place>) -> io::Result<Vec<Listener>> {
+fn listen(places: Vec<Place>) -> io::Result<Vec<Listener<Sockets>>> {
     let mut listeners = Vec::new();
     for place in places {
         match place {
@@ -177,7 +200,7 @@ fn listen(places: Vec<Place>) -> io::Result<Vec<Listener>> {
 }
 
 /// The sockets that a service manager has opened, Unix or TCP.
-fn passed() -> io::Result<Vec<Listener>> {
+fn passed() -> io::Result<Vec<Listener<Sockets>>> {
     let mut sockets = ListenFd::from_env();
     let mut listeners = Vec::new();
     for place in 0..sockets.len() {
@@ -243,13 +266,55 @@ fn config(settings: &Settings) -> Result<ServerConfig, Problem> {
     Ok(config)
 }
 
-fn rules(settings: &Settings) -> Result<Rules, Problem> {
-    let store = match settings.sink {
-        Sink::Maildir => Some(store(settings)?),
-        Sink::Discard => None,
-    };
-    let networks = networks("access.networks", &settings.access.networks)?;
-    Ok(Rules { store, uids: settings.access.uids.clone(), networks, format: settings.log.format })
+fn rules(settings: &Settings, memory: &Memory) -> Result<Rules, Problem> {
+    let faults = Faults::new(&settings.faults).map_err(|(key, why)| Problem { key, why })?;
+    Ok(Rules {
+        sink: sink(settings, memory)?,
+        name: parsed("name", &settings.name)?,
+        faults: Arc::new(faults),
+        uids: settings.access.uids.clone(),
+        networks: networks("access.networks", &settings.access.networks)?,
+        format: settings.log.format,
+    })
+}
+
+fn sink(settings: &Settings, memory: &Memory) -> Result<Sink, Problem> {
+    let seconds = Duration::from_secs;
+    Ok(match settings.sink {
+        settings::Sink::Maildir => Sink::Maildir(store(settings)?),
+        settings::Sink::Discard => Sink::Discard,
+        settings::Sink::Memory => Sink::Memory(memory.clone()),
+        settings::Sink::Exec => {
+            let set = &settings.exec;
+            let delimiter = character("exec.delimiter", &set.delimiter)?;
+            let exec = Exec::new(&set.command, delimiter, seconds(set.timeout), set.processes);
+            Sink::Exec(exec.map_err(|why| Problem { key: "exec.command", why })?)
+        }
+        settings::Sink::Lmtp => Sink::Forward(forward(&settings.forward)?),
+        settings::Sink::Http => {
+            let set = &settings.webhook;
+            let token = match set.token_file.as_os_str().is_empty() {
+                true => None,
+                false => Some(text("webhook.token_file", &set.token_file)?.trim().to_owned()),
+            };
+            let webhook = Webhook::new(&set.url, token, seconds(set.timeout));
+            Sink::Webhook(webhook.map_err(|why| Problem { key: "webhook.url", why })?)
+        }
+    })
+}
+
+fn forward(set: &settings::Forward) -> Result<Forward, Problem> {
+    let forward = Forward::new(parsed("forward.to", &set.to)?, Duration::from_secs(set.timeout));
+    #[cfg(feature = "rustls")]
+    if is_protected(&set.to) {
+        let tls = match set.ca_file.as_os_str().is_empty() {
+            true => lmtp_tokio::ClientTls::builder(),
+            false => lmtp_tokio::ClientTls::builder().ca_file(&set.ca_file),
+        };
+        let tls = tls.build().map_err(|error| Problem { key: "forward.ca_file", why: error.to_string() })?;
+        return Ok(forward.tls(tls));
+    }
+    Ok(forward)
 }
 
 fn store(settings: &Settings) -> Result<Store, Problem> {
@@ -288,14 +353,7 @@ fn kept(settings: &Settings) -> Result<maildir::Config, Problem> {
     if !set.postmaster.is_empty() {
         rules.postmaster = Some(parsed("maildir.postmaster", &set.postmaster)?);
     }
-    let mut delimiter = set.delimiter.chars();
-    rules.delimiter = delimiter.next();
-    if delimiter.next().is_some() {
-        return Err(Problem {
-            key: "maildir.delimiter",
-            why: format!("{:?} is more than one character", set.delimiter),
-        });
-    }
+    rules.delimiter = character("maildir.delimiter", &set.delimiter)?;
     rules.folders = match set.folders {
         Folders::Ignore => maildir::Folders::Ignore,
         Folders::Existing => maildir::Folders::Existing,
@@ -309,9 +367,23 @@ fn map<T: FromStr>(key: &'static str, path: &Path) -> Result<maildir::Map<T>, Pr
     if path.as_os_str().is_empty() {
         return Ok(maildir::Map::default());
     }
-    let fail = |why: String| Problem { key, why: format!("{}: {why}", path.display()) };
-    let text = fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
-    text.parse().map_err(|error: maildir::InvalidMap| fail(error.to_string()))
+    let read = text(key, path)?.parse();
+    read.map_err(|error: maildir::InvalidMap| Problem { key, why: format!("{}: {error}", path.display()) })
+}
+
+/// What stands in a file.
+fn text(key: &'static str, path: &Path) -> Result<String, Problem> {
+    fs::read_to_string(path).map_err(|error| Problem { key, why: format!("{}: {error}", path.display()) })
+}
+
+/// One character, or none.
+fn character(key: &'static str, text: &str) -> Result<Option<char>, Problem> {
+    let mut characters = text.chars();
+    let first = characters.next();
+    match characters.next() {
+        Some(_) => Err(Problem { key, why: format!("{text:?} is more than one character") }),
+        None => Ok(first),
+    }
 }
 
 fn networks(key: &'static str, texts: &[String]) -> Result<Vec<Network>, Problem> {
@@ -348,7 +420,7 @@ fn certificate(settings: &Settings) -> Result<Option<Certificate>, Problem> {
 }
 
 /// The server with its certificate, if it has one.
-fn protected(server: Server<Mail>, certificate: Option<&Certificate>) -> Server<Mail> {
+fn protected(server: Server<Sockets, Mail>, certificate: Option<&Certificate>) -> Server<Sockets, Mail> {
     match certificate {
         #[cfg(feature = "rustls")]
         Some(certificate) => server.tls(certificate.clone()),

@@ -22,6 +22,12 @@ pub struct Settings {
     pub http: String,
     /// Where mail is kept.
     pub maildir: Maildir,
+    /// What delivers it.
+    pub exec: Exec,
+    /// Where it is passed on to.
+    pub forward: Forward,
+    /// The web service that it is passed on to.
+    pub webhook: Webhook,
     /// How much at once.
     pub limits: Limits,
     /// How long.
@@ -32,6 +38,8 @@ pub struct Settings {
     pub tls: Tls,
     /// What is told of it.
     pub log: Log,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
 }
 
 /// What becomes of mail.
@@ -40,8 +48,16 @@ pub struct Settings {
 pub enum Sink {
     /// It is kept in Maildirs.
     Maildir,
+    /// A command delivers it.
+    Exec,
+    /// Another server gets it.
+    Lmtp,
+    /// A web service gets it.
+    Http,
     /// It is thrown away.
     Discard,
+    /// It is kept in memory, for tests of programs in the same process.
+    Memory,
 }
 
 /// Where mail is kept.
@@ -84,6 +100,54 @@ pub enum WhenFull {
     Permanent,
 }
 
+/// A command that delivers.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each is explained in default.toml")]
+pub struct Exec {
+    pub command: Vec<String>,
+    pub delimiter: String,
+    pub timeout: u64,
+    pub processes: usize,
+}
+
+/// Another server.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each is explained in default.toml")]
+pub struct Forward {
+    pub to: String,
+    pub timeout: u64,
+    pub ca_file: PathBuf,
+}
+
+/// A web service.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each is explained in default.toml")]
+pub struct Webhook {
+    pub url: String,
+    pub token_file: PathBuf,
+    pub timeout: u64,
+}
+
+/// What goes wrong on purpose.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each is explained in default.toml")]
+pub struct Faults {
+    pub fail: Vec<String>,
+    pub delay: Vec<String>,
+    pub drop_at: Vec<String>,
+    pub wrong_count: Vec<String>,
+    pub garble: String,
+    pub seed: u64,
+}
+
 /// How much at once.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -120,6 +184,7 @@ pub struct Access {
     pub uids: Vec<u32>,
     pub networks: Vec<String>,
     pub proxies: Vec<String>,
+    pub trusted: Vec<String>,
 }
 
 /// How lines are encrypted.
@@ -176,11 +241,15 @@ impl Default for Settings {
             name: "localhost".into(),
             http: String::new(),
             maildir: Maildir::default(),
+            exec: Exec::default(),
+            forward: Forward::default(),
+            webhook: Webhook::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             access: Access::default(),
             tls: Tls::default(),
             log: Log::default(),
+            faults: Faults::default(),
         }
     }
 }
@@ -202,6 +271,27 @@ impl Default for Maildir {
             when_full: WhenFull::Temporary,
             link_copies: false,
         }
+    }
+}
+
+/// Less than the time that clients wait for an answer.
+const PATIENCE: u64 = 240;
+
+impl Default for Exec {
+    fn default() -> Self {
+        Self { command: Vec::new(), delimiter: "+".into(), timeout: PATIENCE, processes: 16 }
+    }
+}
+
+impl Default for Forward {
+    fn default() -> Self {
+        Self { to: String::new(), timeout: PATIENCE, ca_file: PathBuf::new() }
+    }
+}
+
+impl Default for Webhook {
+    fn default() -> Self {
+        Self { url: String::new(), token_file: PathBuf::new(), timeout: PATIENCE }
     }
 }
 
@@ -244,7 +334,7 @@ mod tests {
     fn every_setting_is_printed() {
         let printed: toml::Table = toml::from_str(DEFAULT).unwrap();
         let keys: usize = printed.values().map(|value| value.as_table().map_or(1, toml::Table::len)).sum();
-        assert_eq!(keys, 4 + 13 + 5 + 3 + 6 + 3 + 1);
+        assert_eq!(keys, 4 + 13 + 4 + 3 + 3 + 5 + 3 + 7 + 3 + 1 + 6);
     }
 
     #[test]

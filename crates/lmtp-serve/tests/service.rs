@@ -1,5 +1,7 @@
 //! The service, with a client that is not its own: what is answered is on disk.
 
+mod support;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -10,14 +12,11 @@ use std::time::{Duration, Instant};
 
 use lmtp_blocking::{Body, Client, Envelope, Outcome, send};
 use lmtp_serve::{Service, Settings};
+use support::Serving;
 
 const MESSAGE: &str = "Subject: hi\r\n\r\nHello!\r\n.dot\r\n";
 
-struct Running {
-    shutdown: lmtp_tokio::Shutdown,
-    server: Option<thread::JoinHandle<std::io::Result<()>>>,
-    folder: tempfile::TempDir,
-}
+struct Running(Serving);
 
 impl Running {
     fn new(more: &str) -> Self {
@@ -34,39 +33,26 @@ impl Running {
         }
         let base = folder.path().display();
         let text = format!(
-            "listen = [\"unix:{base}/lmtp\"]\nname = \"mx.example.org\"\n{more}\n[maildir]\nroot = \"{base}/mail\"\n\
-             postmaster = \"bob@example.org\"\nquota_messages = 3\nwhen_full = \"permanent\"\n{sections}"
+            "{more}\n[maildir]\nroot = \"{base}/mail\"\npostmaster = \"bob@example.org\"\nquota_messages = 3\n\
+             when_full = \"permanent\"\n{sections}"
         );
-        let service = Service::new(&Settings::parse(&text).unwrap()).unwrap();
-        assert!(service.warnings().is_empty(), "{:?}", service.warnings());
-        let shutdown = service.handle();
-        let server = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-            runtime.block_on(service.run(tokio::sync::mpsc::channel(1).1))
-        });
-        let running = Self { shutdown, server: Some(server), folder };
-        let patience = Instant::now() + Duration::from_secs(20);
-        while !running.folder.path().join("lmtp").exists() {
-            assert!(Instant::now() < patience, "it does not listen");
-            thread::sleep(Duration::from_millis(5));
-        }
-        running
+        let serving = Serving::begin(folder, &text);
+        assert!(serving.warnings.is_empty(), "{:?}", serving.warnings);
+        Self(serving)
     }
 
     fn place(&self) -> String {
-        format!("unix:{}", self.folder.path().join("lmtp").display())
+        self.0.place()
     }
 
     fn inbox(&self, user: &str) -> Vec<String> {
-        let new = self.folder.path().join(format!("mail/example.org/{user}/new"));
+        let new = self.0.folder.path().join(format!("mail/example.org/{user}/new"));
         let files = fs::read_dir(new).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
         files.collect()
     }
 
-    fn end(mut self) {
-        self.shutdown.shut_down();
-        self.server.take().unwrap().join().unwrap().unwrap();
-        assert!(!self.folder.path().join("lmtp").exists(), "its socket goes with it");
+    fn end(self) {
+        self.0.end();
     }
 }
 
@@ -111,7 +97,7 @@ fn it_drains() {
     let mut client = Client::connect(running.place().as_str()).unwrap();
     let envelope = Envelope::new("ann@x".parse().unwrap(), ["bob@example.org".parse().unwrap()]).unwrap();
     assert!(client.deliver(&envelope, MESSAGE).unwrap().all_delivered());
-    running.shutdown.shut_down();
+    running.0.shutdown.shut_down();
     let report = client.deliver(&envelope, MESSAGE).unwrap();
     let outcome = report.recipients().next().unwrap().outcome();
     assert_eq!(running.inbox("bob").len(), if outcome == Outcome::Delivered { 2 } else { 1 });
@@ -175,7 +161,7 @@ fn machines_may_ask() {
     }
     // DATA came with RCPT.
     thread::sleep(Duration::from_millis(300));
-    running.shutdown.shut_down();
+    running.0.shutdown.shut_down();
     let (answer, alive) = (ask("/readyz"), ask("/healthz"));
     assert!(answer.starts_with("HTTP/1.1 503") && answer.ends_with("draining\n"), "{answer}");
     assert!(alive.starts_with("HTTP/1.1 200"));
@@ -188,7 +174,7 @@ fn machines_may_ask() {
 #[test]
 fn no_address_leaves_the_root() {
     let running = Running::new("");
-    let before = tree(running.folder.path());
+    let before = tree(running.0.folder.path());
     for to in [
         "\"../../x\"@example.org",
         "\"a/b\"@example.org",
@@ -199,7 +185,7 @@ fn no_address_leaves_the_root() {
         let report = send(running.place().as_str(), "ann@x", [to], MESSAGE).unwrap();
         assert_eq!(report.recipients().next().unwrap().outcome(), Outcome::Permanent, "{to}");
     }
-    assert_eq!(tree(running.folder.path()), before);
+    assert_eq!(tree(running.0.folder.path()), before);
     running.end();
 }
 
@@ -209,7 +195,7 @@ fn nobody_stands_in_the_way_of_others() {
     let limits = "[limits]\nconnections = 6\nerrors = 5\n[timeouts]\ncommand = 3\nbody = 3\nbetween_messages = 9\n";
     let running = Running::with("", limits);
     let connect = || {
-        let stream = UnixStream::connect(running.folder.path().join("lmtp")).unwrap();
+        let stream = UnixStream::connect(running.0.folder.path().join("lmtp")).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         stream
     };
