@@ -113,9 +113,9 @@ pub(crate) fn told_by(
 /// Every user that there is a case for, what has to become of it, and what is said.
 const CASES: [(&str, Verdict, &str); 4] = [
     ("good", Verdict::Delivered, ""),
-    ("unknown", Verdict::Permanent, "No such user"),
-    ("full", Verdict::Temporary, "No room at the moment"),
-    ("huge", Verdict::Permanent, "No room for that"),
+    ("unknown", Verdict::Permanent, "No such mailbox"),
+    ("full", Verdict::Temporary, "Injected fault"),
+    ("huge", Verdict::Permanent, "Injected fault"),
 ];
 
 /// Runs every check, without TLS.
@@ -133,7 +133,7 @@ pub(crate) fn check_over(client: &dyn Client, desk: &Desk, ways: &[Over], checks
 }
 
 fn four(client: &dyn Client, desk: &Desk, over: Over) -> Result<()> {
-    desk.clear();
+    desk.clear()?;
     let message = messages::dots();
     let to = CASES.map(|(user, ..)| address(user, over));
     let told = client.deliver(desk, over, &to, &message)?;
@@ -144,7 +144,7 @@ fn four(client: &dyn Client, desk: &Desk, over: Over) -> Result<()> {
             told.verdict == expected && told.text.contains(text),
             "{user}: expected {verdict:?}, {text:?}: {told:?}"
         );
-        let stored = desk.take(user);
+        let stored = desk.take(user)?;
         let expected = usize::from(verdict == Verdict::Delivered);
         ensure!(stored.len() == expected, "{user}: {} messages instead of {expected}", stored.len());
         stored.iter().try_for_each(|stored| same(trace::without(stored, client.trace())?, &message))?;
@@ -154,20 +154,23 @@ fn four(client: &dyn Client, desk: &Desk, over: Over) -> Result<()> {
 
 /// No recipient is accepted, whatever was said behind RCPT already; and the next message is not hurt by it.
 fn nobody(client: &dyn Client, desk: &Desk, over: Over) -> Result<()> {
-    desk.clear();
+    desk.clear()?;
     let to = ["unknown", "stranger"].map(|user| address(user, over));
     let told = client.deliver(desk, over, &to, &messages::dots())?;
     for to in &to {
         let told = only(&told, to)?;
-        ensure!(told.verdict == client.takes_for(Verdict::Permanent) && told.text.contains("No such user"), "{told:?}");
+        ensure!(
+            told.verdict == client.takes_for(Verdict::Permanent) && told.text.contains("No such mailbox"),
+            "{told:?}"
+        );
     }
-    ensure!(desk.last_caller().is_none(), "something was delivered");
+    ensure!(desk.callers()?.is_empty(), "something was delivered");
     Ok(())
 }
 
 /// The message took the way that it was to take.
 fn came(desk: &Desk, over: Over) -> Result<()> {
-    let caller = desk.last_caller().context("nobody has delivered")?;
+    let caller = desk.last_caller()?;
     ensure!(
         caller.encrypted == over.is_encrypted() && caller.address.is_none() == matches!(over, Over::Unix),
         "the last message came from {caller:?}"
@@ -176,14 +179,14 @@ fn came(desk: &Desk, over: Over) -> Result<()> {
 }
 
 fn large(client: &dyn Client, desk: &Desk, over: Over) -> Result<()> {
-    desk.clear();
+    desk.clear()?;
     let message = messages::large(1 << 20);
     let to = ["good", "bob"].map(|user| address(user, over));
     let told = client.deliver(desk, over, &to, &message)?;
     for user in ["good", "bob"] {
         let told = only(&told, &address(user, over))?;
         ensure!(told.verdict == Verdict::Delivered, "{told:?}");
-        let stored = desk.take(user);
+        let stored = desk.take(user)?;
         ensure!(stored.len() == 1, "{user}: {} messages", stored.len());
         same(trace::without(&stored[0], client.trace())?, &message)?;
     }

@@ -4,7 +4,7 @@
 //! they do not end, killed. When we die ourselves (Ctrl-C, a kill) the kernel ends it: `setpriv` sets
 //! the signal that a process gets when its parent dies, which takes unsafe code to do from here.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -28,6 +28,15 @@ impl Daemon {
     /// Starts a server that stays in the foreground. `command` must come from the main thread: the
     /// kernel takes the end of the thread that started it for the parent's death.
     pub(crate) fn start(name: &'static str, command: &Command) -> Result<Self> {
+        Self::guard(name, command, None)
+    }
+
+    /// The same, with what it says of itself in a file.
+    pub(crate) fn start_logging(name: &'static str, command: &Command, log: File) -> Result<Self> {
+        Self::guard(name, command, Some(log))
+    }
+
+    fn guard(name: &'static str, command: &Command, log: Option<File>) -> Result<Self> {
         let mut guarded = if process::is_available("setpriv", &["--version"]) {
             let mut setpriv = process::command("setpriv");
             setpriv.args(["--pdeathsig", "TERM"]).arg(command.get_program());
@@ -36,6 +45,9 @@ impl Daemon {
             process::command(command.get_program())
         };
         guarded.args(command.get_args()).stdout(Stdio::null()).process_group(0);
+        if let Some(log) = log {
+            guarded.stderr(log);
+        }
         let master = guarded.spawn().with_context(|| format!("{name} cannot be started"))?;
         Ok(Self { name, master, stopped: false })
     }

@@ -1,42 +1,38 @@
-//! The server of ours that foreign clients deliver to: it answers for each recipient on its own, and keeps
-//! what it accepts.
+//! `lmtp serve`, as an operator sets it up, for foreign clients to deliver to: it answers for each recipient on its
+//! own, and keeps what it accepts.
 //!
-//! What the peers see of it is [`Desk`] and nothing else. To put another server of ours in its place, change
-//! [`Desk::open`], and where [`Desk::take`] looks.
+//! Two of them share one tree of mailboxes: proxies are believed at one of them, by network, and all of this is on
+//! the loopback.
 
-use std::collections::{HashMap, HashSet};
-use std::fs::{self, Permissions};
-use std::io;
+use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::Mutex;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow};
-use lmtp_tokio::proto::value::EnhancedCode;
-use lmtp_tokio::{
-    ForwardPath, Handler, Listener, Message, Network, Peer, RcptParams, RecipientId, Reply, Security, Server,
-    ServerConfig, ServerTls, Session, Shutdown, Verdicts,
-};
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::certificates::Certificates;
+use super::daemon::Daemon;
 use super::place;
+use super::program::Program;
+use super::trace::{self, Field};
+use crate::process;
 
-/// Who is known: mail for the first two is stored, full has no room now, huge never will, and later has none
-/// for the first message.
+/// What an operator writes into a file; the places in it are filled in.
+const CONFIGURATION: &str = include_str!("../../interop/serve/lmtp.toml.in");
+/// Who has a mailbox. Mail for the last three goes wrong as the configuration says: full has no room now, huge never
+/// will, and later has none for the first message.
 const USERS: [&str; 5] = ["good", "bob", "full", "huge", "later"];
-
-/// What was accepted, by user.
-#[derive(Default)]
-struct Kept {
-    messages: HashMap<String, Vec<Vec<u8>>>,
-    /// Those who were told to come again.
-    sent_away: HashSet<String>,
-    last: Option<Caller>,
-}
+/// What it writes above each message.
+const TRACE: [Field; 3] =
+    [Field::always("Return-Path: "), Field::always("Delivered-To: "), Field::always("Received: ")];
+/// A log line comes behind the reply that it is about.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A client that has delivered.
 #[derive(Clone, Copy, Debug)]
@@ -50,20 +46,24 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    fn of(peer: &Peer) -> Self {
-        Self { by_proxy: peer.proxy.is_some(), address: peer.client(), encrypted: peer.tls.is_some() }
+    /// The one of this line of the log, if it is about a message.
+    fn of(line: &str) -> Option<Self> {
+        let entry: Value = serde_json::from_str(line).ok()?;
+        (entry["event"] == "delivery").then(|| Self {
+            by_proxy: entry["proxy"].is_string(),
+            address: entry["peer"].as_str().and_then(|peer| peer.parse().ok()),
+            encrypted: entry["tls"] == true,
+        })
     }
 }
-
-type Shared = Arc<Mutex<Kept>>;
 
 pub(crate) struct Desk {
     directory: TempDir,
     ports: Ports,
-    kept: Shared,
-    shutdowns: [Shutdown; 2],
-    serving: Option<JoinHandle<io::Result<()>>>,
+    servers: Vec<Daemon>,
     certificates: Certificates,
+    /// So much of each log is of before.
+    read: Mutex<[usize; 2]>,
 }
 
 /// Where it listens on the loopback.
@@ -78,48 +78,53 @@ struct Ports {
 
 impl Desk {
     pub(crate) fn open() -> Result<Self> {
+        let program = Program::build()?;
         let directory = place::directory()?;
         let certificates = Certificates::make()?;
-        let tls = ServerTls::builder(certificates.chain("server"), certificates.key("server")).build()?;
-        let socket = directory.path().join("lmtp.sock");
-        let unix = UnixListener::bind(&socket)?;
-        // Clients give up root before they connect.
-        fs::set_permissions(&socket, Permissions::from_mode(0o666))?;
-        unix.set_nonblocking(true)?;
-
-        let kept = Shared::default();
-        let server = |proxies: &[Network]| {
-            let mut config = ServerConfig::default();
-            // Exim sends BDAT where it is offered.
-            config.offer.chunking = true;
-            let server = Server::new(Counter(Arc::clone(&kept))).config(config).tls(tls.clone());
-            server.proxy_from(proxies.iter().copied())
-        };
-        let (direct, proxied) = (server(&[]), server(&["127.0.0.0/8".parse()?]));
-        let shutdowns = [direct.handle(), proxied.handle()];
-
-        let ([plain, starttls, secure], direct_ports) = listen()?;
-        let ([by_proxy, by_proxy_secure], proxied_ports) = listen()?;
-        let serving = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-            runtime.block_on(async move {
-                let tcp = |socket, security| {
-                    tokio::net::TcpListener::from_std(socket).map(|socket| Listener::new(socket).security(security))
-                };
-                let direct = direct.serve([
-                    Listener::new(tokio::net::UnixListener::from_std(unix)?),
-                    tcp(plain, Security::Plain)?,
-                    tcp(starttls, Security::StartTls)?,
-                    tcp(secure, Security::Tls)?,
-                ]);
-                let proxied = proxied.serve([tcp(by_proxy, Security::Plain)?, tcp(by_proxy_secure, Security::Tls)?]);
-                tokio::try_join!(direct, proxied).map(|_| ())
-            })
-        });
-        let [plain, starttls, tls] = direct_ports;
-        let [proxied, proxied_tls] = proxied_ports;
+        for user in USERS {
+            for part in ["tmp", "new", "cur"] {
+                fs::create_dir_all(directory.path().join("mail").join(user).join(part))?;
+            }
+        }
+        let [plain, starttls, tls, proxied, proxied_tls] = free_ports()?;
         let ports = Ports { plain, starttls, tls, proxied, proxied_tls };
-        Ok(Self { directory, ports, kept, shutdowns, serving: Some(serving), certificates })
+        let tcp = |scheme: &str, port: u16| format!("{scheme}://127.0.0.1:{port}");
+        let socket = directory.path().join("lmtp.sock");
+        let direct = [
+            format!("unix:{}", socket.display()),
+            tcp("lmtp", plain),
+            tcp("lmtp+starttls", starttls),
+            tcp("lmtps", tls),
+        ];
+        let by_proxy = [tcp("lmtp", proxied), tcp("lmtps", proxied_tls)];
+        let desk = Self { directory, ports, servers: Vec::new(), certificates, read: Mutex::default() };
+        let direct = desk.serve(&program, 0, &direct, &[])?;
+        let by_proxy = desk.serve(&program, 1, &by_proxy, &["127.0.0.0/8"])?;
+        let mut desk = Self { servers: vec![direct, by_proxy], ..desk };
+        let reached = |port| move || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+        desk.servers[0].wait_until(|| UnixStream::connect(&socket).is_ok())?;
+        desk.servers[0].wait_until(reached(tls))?;
+        desk.servers[1].wait_until(reached(proxied_tls))?;
+        Ok(desk)
+    }
+
+    fn serve(&self, program: &Program, place: usize, listen: &[String], proxies: &[&str]) -> Result<Daemon> {
+        let path = |path: PathBuf| path.to_string_lossy().into_owned();
+        let settings = CONFIGURATION
+            .replace("@LISTEN@", &serde_json::to_string(listen)?)
+            .replace("@PROXIES@", &serde_json::to_string(proxies)?)
+            .replace("@MAIL@", &path(self.directory.path().join("mail")))
+            .replace("@CERTIFICATE@", &path(self.certificates.chain("server")))
+            .replace("@KEY@", &path(self.certificates.key("server")));
+        let file = self.directory.path().join(format!("lmtp{place}.toml"));
+        fs::write(&file, settings)?;
+        let mut command = process::command(program.path());
+        command.args(["serve", "--config"]).arg(file);
+        Daemon::start_logging("lmtp serve", &command, File::create(self.log(place))?)
+    }
+
+    fn log(&self, place: usize) -> PathBuf {
+        self.directory.path().join(format!("log{place}"))
     }
 
     /// The Unix socket.
@@ -162,114 +167,89 @@ impl Desk {
         self.directory.path()
     }
 
-    /// Takes all messages of a user out.
-    pub(crate) fn take(&self, user: &str) -> Vec<Vec<u8>> {
-        locked(&self.kept).messages.remove(user).unwrap_or_default()
+    /// Takes all messages of a user out, as they came: without what was written above them.
+    pub(crate) fn take(&self, user: &str) -> Result<Vec<Vec<u8>>> {
+        let mut messages = Vec::new();
+        let new = self.directory.path().join("mail").join(user).join("new");
+        // Who has no mailbox has no mail.
+        for file in new.exists().then(|| fs::read_dir(new)).transpose()?.into_iter().flatten() {
+            let file = file?.path();
+            let lines = fs::read(&file)?.into_iter().flat_map(|octet| match octet {
+                b'\n' => vec![b'\r', b'\n'],
+                octet => vec![octet],
+            });
+            messages.push(trace::without(&lines.collect::<Vec<u8>>(), &TRACE)?.to_vec());
+            fs::remove_file(file)?;
+        }
+        Ok(messages)
     }
 
-    /// Who has delivered the last message.
-    pub(crate) fn last_caller(&self) -> Option<Caller> {
-        locked(&self.kept).last
+    /// Who has delivered the last message since it was [cleared](Self::clear).
+    pub(crate) fn last_caller(&self) -> Result<Caller> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(caller) = self.callers()?.pop() {
+                return Ok(caller);
+            }
+            ensure!(Instant::now() < deadline, "nobody has delivered");
+            sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Everybody who has delivered since then, as far as the logs are written.
+    pub(crate) fn callers(&self) -> Result<Vec<Caller>> {
+        let read = *self.read.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut callers = Vec::new();
+        for (place, read) in read.into_iter().enumerate() {
+            let log = fs::read_to_string(self.log(place))?;
+            callers.extend(log[read..].lines().filter_map(Caller::of));
+        }
+        Ok(callers)
     }
 
     /// Takes everything out, and forgets who was there.
-    pub(crate) fn clear(&self) {
-        *locked(&self.kept) = Kept::default();
+    pub(crate) fn clear(&self) -> Result<()> {
+        for user in USERS {
+            self.take(user)?;
+        }
+        let mut read = self.read.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for (place, read) in read.iter_mut().enumerate() {
+            *read = fs::read_to_string(self.log(place))?.len();
+        }
+        Ok(())
     }
 
     pub(crate) fn close(mut self) -> Result<()> {
-        self.end()
-    }
-
-    fn end(&mut self) -> Result<()> {
-        self.shutdowns.iter().for_each(Shutdown::shut_down);
-        let Some(serving) = self.serving.take() else { return Ok(()) };
-        serving.join().map_err(|_| anyhow!("the server has panicked"))?.context("the server")
+        let stopped = self.servers.drain(..).map(Daemon::stop).collect::<Result<Vec<()>>>();
+        stopped.map(drop).context("the server")
     }
 }
 
-impl Drop for Desk {
-    fn drop(&mut self) {
-        if let Err(error) = self.end() {
-            eprintln!("{error:#}");
-        }
-    }
-}
-
-/// Sockets that listen on the loopback, and their ports.
-fn listen<const N: usize>() -> Result<([TcpListener; N], [u16; N])> {
+/// Ports on the loopback that nobody listens at.
+fn free_ports<const N: usize>() -> Result<[u16; N]> {
+    // All at once, so that none is there twice.
     let mut sockets = Vec::new();
-    let mut ports = [0; N];
-    for port in &mut ports {
-        let socket = TcpListener::bind(("127.0.0.1", 0))?;
-        socket.set_nonblocking(true)?;
-        *port = socket.local_addr()?.port();
-        sockets.push(socket);
+    for _ in 0..N {
+        sockets.push(TcpListener::bind(("127.0.0.1", 0))?);
     }
-    let sockets = sockets.try_into().map_err(|_| anyhow!("a socket is missing"))?;
-    Ok((sockets, ports))
+    let ports = sockets.iter().map(|socket| socket.local_addr().map(|address| address.port()));
+    let ports: Vec<u16> = ports.collect::<std::io::Result<_>>()?;
+    ports.try_into().map_err(|_| anyhow::anyhow!("a port is missing"))
 }
 
-/// Everybody gets a clerk.
-struct Counter(Shared);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Handler for Counter {
-    type Session = Clerk;
-
-    async fn connect(&self, peer: &Peer) -> Result<Clerk, Reply> {
-        Ok(Clerk { kept: Arc::clone(&self.0), peer: peer.clone() })
+    #[test]
+    fn a_caller_is_read_from_the_log() {
+        let line =
+            r#"{"time":1.0,"event":"delivery","peer":"192.0.2.7:4242","proxy":"127.0.0.1:9","tls":true,"to":"<x@y>"}"#;
+        let caller = Caller::of(line).unwrap();
+        assert!(caller.by_proxy && caller.encrypted && caller.address == Some("192.0.2.7:4242".parse().unwrap()));
+        let caller = Caller::of(r#"{"event":"delivery","peer":"unix:uid=0"}"#).unwrap();
+        assert!(!caller.by_proxy && !caller.encrypted && caller.address.is_none());
+        assert!(Caller::of(r#"{"event":"rejected","peer":"unix:uid=0"}"#).is_none());
+        assert!(Caller::of("warning: something").is_none());
     }
-}
-
-/// One connection.
-struct Clerk {
-    kept: Shared,
-    peer: Peer,
-}
-
-impl Session for Clerk {
-    async fn rcpt(&mut self, to: &ForwardPath, _: &RcptParams) -> Result<(), Reply> {
-        if USERS.contains(&user(to)) { Ok(()) } else { Err(Reply::no_such_user()) }
-    }
-
-    async fn deliver(&mut self, mut message: Message, verdicts: Verdicts) {
-        let Ok(mail) = message.body.read_all().await else { return };
-        locked(&self.kept).last = Some(Caller::of(&self.peer));
-        for (index, (to, _)) in (0..).zip(message.envelope.recipients()) {
-            let refusal = match user(to) {
-                "full" => refusal(452, 4, "No room at the moment"),
-                "huge" => refusal(552, 5, "No room for that"),
-                "later" if locked(&self.kept).sent_away.insert("later".to_owned()) => {
-                    refusal(451, 4, "Come again a little later")
-                }
-                _ => None,
-            };
-            let reply = refusal.unwrap_or_else(|| {
-                locked(&self.kept).messages.entry(user(to).to_owned()).or_default().push(mail.to_vec());
-                Reply::stored()
-            });
-            // Too late: then the client was told 451, and the check that it is part of fails.
-            let _ = verdicts.give(RecipientId(index), reply);
-        }
-    }
-
-    fn secured(&mut self, peer: &Peer) {
-        self.peer = peer.clone();
-    }
-}
-
-fn refusal(code: u16, class: u8, text: &str) -> Option<Reply> {
-    Reply::new(code, EnhancedCode::new(class, 2, 2).ok(), text).ok()
-}
-
-fn user(to: &ForwardPath) -> &str {
-    match to {
-        ForwardPath::Mailbox(mailbox) => mailbox.local_part(),
-        _ => "",
-    }
-}
-
-/// A panic of another connection leaves the map as it was.
-fn locked(kept: &Shared) -> MutexGuard<'_, Kept> {
-    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }

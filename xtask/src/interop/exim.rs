@@ -47,7 +47,7 @@ impl Peer for Exim {
 fn chunks(instance: &Instance, desk: &Desk) -> Result<()> {
     let told = instance.deliver(desk, Over::Tcp, &["huge@tcp.test".to_owned()], &messages::dots())?;
     let told = told.first().context("nothing is told")?;
-    ensure!(told.text.contains("BDAT") && told.text.contains("LAST: 552 5.2.2 No room for that"), "{told:?}");
+    ensure!(told.text.contains("BDAT") && told.text.contains("LAST: 552 5.2.2 Injected fault"), "{told:?}");
     Ok(())
 }
 

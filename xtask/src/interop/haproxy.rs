@@ -146,7 +146,7 @@ impl Instance {
 
 /// `lmtp` delivers to `HAProxy`, and our server knows of whom that is.
 fn through(program: &Program, desk: &Desk, url: &str, encrypted: bool) -> Result<()> {
-    desk.clear();
+    desk.clear()?;
     let message = messages::dots();
     let file = desk.directory().join("message.eml");
     fs::write(&file, &message)?;
@@ -156,10 +156,10 @@ fn through(program: &Program, desk: &Desk, url: &str, encrypted: bool) -> Result
         }
     })?;
     call.exits_with(69)?;
-    let stored = desk.take("good");
+    let stored = desk.take("good")?;
     ensure!(stored.len() == 1, "{} messages stored", stored.len());
     same(&stored[0], &message)?;
-    let caller = desk.last_caller().context("nobody has delivered")?;
+    let caller = desk.last_caller()?;
     // HAProxy says nothing of where a client at a Unix socket is: then the connection itself counts.
     let told =
         caller.by_proxy && caller.encrypted == encrypted && caller.address.is_some_and(|at| at.ip().is_loopback());
@@ -169,7 +169,7 @@ fn through(program: &Program, desk: &Desk, url: &str, encrypted: bool) -> Result
 
 /// As `HAProxy` sends it where the client has begun to speak before its back end answers.
 fn in_one_segment(desk: &Desk) -> Result<()> {
-    desk.clear();
+    desk.clear()?;
     let trust = ClientTls::builder().ca_file(desk.certificates().ca()).build()?;
     let server = TcpStream::connect(("127.0.0.1", desk.proxied_tls_port()))?;
     server.set_nodelay(true)?;
@@ -204,7 +204,7 @@ fn in_one_segment(desk: &Desk) -> Result<()> {
         client.quit()?;
         relaying.join().map_err(|_| anyhow!("the relay has panicked"))?
     })?;
-    let caller = desk.last_caller().context("nobody has delivered")?;
+    let caller = desk.last_caller()?;
     let there = caller.address.is_some_and(|at| at.to_string() == "192.0.2.7:4242");
     ensure!(caller.by_proxy && caller.encrypted && there, "the server takes the client for {caller:?}");
     Ok(())

@@ -53,7 +53,7 @@ impl Peer for Openssl {
 }
 
 fn s_client(desk: &Desk, port: u16, args: &[&str]) -> Result<()> {
-    desk.clear();
+    desk.clear()?;
     let message = messages::ordinary(1);
     let mut conversation =
         b"LHLO client.example.test\r\nMAIL FROM:<sender@example.org>\r\nRCPT TO:<good@example.test>\r\n\
@@ -79,10 +79,10 @@ fn s_client(desk: &Desk, port: u16, args: &[&str]) -> Result<()> {
         finished.stdout,
         finished.stderr
     );
-    let stored = desk.take("good");
+    let stored = desk.take("good")?;
     ensure!(stored.len() == 1, "{} messages stored", stored.len());
     same(&stored[0], &message)?;
-    ensure!(desk.last_caller().is_some_and(|caller| caller.encrypted), "the server does not know of TLS");
+    ensure!(desk.last_caller()?.encrypted, "the server does not know of TLS");
     Ok(())
 }
 

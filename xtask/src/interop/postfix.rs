@@ -62,20 +62,20 @@ impl Peer for Postfix {
 
 /// Who could not have the message, and what our server said to that, word for word.
 fn bounce(instance: &Instance, desk: &Desk, over: Over) -> Result<()> {
-    desk.clear();
+    desk.clear()?;
     let address = |user| format!("{user}@{}", over.domain());
     let to = ["good", "unknown", "huge"].map(address);
     instance.submit(&address("bob"), &to, &messages::ordinary(1))?;
     let deadline = Instant::now() + LIMIT;
     let bounce = loop {
-        if let Some(bounce) = desk.take("bob").pop() {
+        if let Some(bounce) = desk.take("bob")?.pop() {
             break String::from_utf8_lossy(&bounce).replace("\r\n ", " ").replace("\r\n    ", " ");
         }
         ensure!(Instant::now() < deadline, "no bounce has come");
         sleep(Duration::from_millis(20));
     };
     for (user, status, reply) in
-        [("unknown", "5.1.1", "550 5.1.1 No such user"), ("huge", "5.2.2", "552 5.2.2 No room for that")]
+        [("unknown", "5.1.1", "550 5.1.1 No such mailbox"), ("huge", "5.2.2", "552 5.2.2 Injected fault")]
     {
         let block = bounce
             .split("\r\n\r\n")
@@ -87,7 +87,7 @@ fn bounce(instance: &Instance, desk: &Desk, over: Over) -> Result<()> {
         }
     }
     ensure!(!bounce.contains(&format!("Final-Recipient: rfc822; {}", address("good"))), "good was delivered: {bounce}");
-    ensure!(desk.take("good").len() == 1, "good has not got it");
+    ensure!(desk.take("good")?.len() == 1, "good has not got it");
     Ok(())
 }
 
@@ -100,12 +100,12 @@ fn retry(instance: &Instance, desk: &Desk) -> Result<()> {
     process::capture(hasten.args(["queue_run_delay=1s", "minimal_backoff_time=1s", "maximal_backoff_time=1s"]))?;
     instance.postfix("reload")?;
 
-    desk.clear();
+    desk.clear()?;
     let before = instance.log().len();
     let message = messages::ordinary(1);
     let told = instance.deliver(desk, Over::Unix, &["good@unix.test".into(), "later@unix.test".into()], &message)?;
     let first = told.iter().find(|told| told.recipient == "later@unix.test").context("nothing about later")?;
-    ensure!(first.verdict == Verdict::Temporary && first.text.contains("Come again a little later"), "{first:?}");
+    ensure!(first.verdict == Verdict::Temporary && first.text.contains("Injected fault"), "{first:?}");
     let deadline = Instant::now() + LIMIT;
     loop {
         let log = instance.log();
@@ -120,7 +120,7 @@ fn retry(instance: &Instance, desk: &Desk) -> Result<()> {
         sleep(Duration::from_millis(50));
     }
     for user in ["good", "later"] {
-        let stored = desk.take(user);
+        let stored = desk.take(user)?;
         ensure!(stored.len() == 1, "{user}: {} messages", stored.len());
         same(trace::without(&stored[0], instance.trace())?, &message)?;
     }
@@ -129,14 +129,14 @@ fn retry(instance: &Instance, desk: &Desk) -> Result<()> {
 
 fn load(desk: &Desk, place: &str) -> Result<()> {
     const COUNT: usize = 500;
-    desk.clear();
+    desk.clear()?;
     let mut source = process::command("smtp-source");
     // -L: LMTP; -d: one connection for many messages.
     source.args(["-L", "-d", "-s", "50", "-m", &COUNT.to_string(), "-l", "1000"]);
     source.args(["-f", "sender@example.org", "-t", "good@example.test", place]);
     let finished = process::finish_within(&mut source, LIMIT)?;
     ensure!(finished.status.success(), "{}: {}", finished.status, finished.stderr);
-    let stored = desk.take("good").len();
+    let stored = desk.take("good")?.len();
     ensure!(stored == COUNT, "{stored} messages instead of {COUNT}");
     Ok(())
 }
@@ -146,7 +146,7 @@ fn refused(desk: &Desk) -> Result<()> {
     let place = format!("inet:127.0.0.1:{}", desk.port());
     source.args(["-L", "-f", "sender@example.org", "-t", "unknown@example.test", &place]);
     let finished = process::finish_within(&mut source, LIMIT)?;
-    let told = finished.stderr.contains("550 5.1.1 No such user");
+    let told = finished.stderr.contains("550 5.1.1 No such mailbox");
     ensure!(!finished.status.success() && told, "{}: {}", finished.status, finished.stderr);
     Ok(())
 }

@@ -32,6 +32,11 @@ impl Program {
         Ok(Self { path })
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(crate) fn probe(&self, url: &str) -> Result<Call> {
         self.probe_with(url, |_| ())
     }

@@ -109,14 +109,7 @@ impl Faults {
     }
 
     fn happens(&self, fail: &Fail, done: &AtomicU32, address: Option<&str>) -> bool {
-        if fail
-            .address
-            .as_deref()
-            .is_some_and(|only| !address.is_some_and(|address| only.eq_ignore_ascii_case(address)))
-        {
-            return false;
-        }
-        if !self.falls(fail.when) {
+        if !fail.concerns(address) || !self.falls(fail.when) {
             return false;
         }
         // So often, and no more.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Step;
 
-/// `STEP=CODE`, and what it is limited to: `rcpt=450:10%`, `final=552:bob@example.org`, `mail=451:2x`.
+/// `STEP=CODE`, and what it is limited to: `rcpt=450:10%`, `final=552:bob@example.org`, `final=552:bob@` for Bob at
+/// any domain, `mail=451:2x`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Fail {
     pub(crate) at: Step,
@@ -89,6 +90,13 @@ impl Fail {
         }
         Ok(fail)
     }
+
+    /// Whether it is about that address, or about all.
+    pub(super) fn concerns(&self, address: Option<&str>) -> bool {
+        let (Some(only), address) = (&self.address, address.unwrap_or_default()) else { return true };
+        let part = if only.ends_with('@') { address.get(..only.len()) } else { Some(address) };
+        part.is_some_and(|part| part.eq_ignore_ascii_case(only))
+    }
 }
 
 impl Delay {
@@ -123,6 +131,20 @@ mod tests {
         assert_eq!(Delay::parse("final=2s").unwrap(), Delay { at: Step::Final, time: Duration::from_secs(2) });
         assert_eq!(Delay::parse("rcpt=5ms").unwrap().time, Duration::from_millis(5));
         assert_eq!(step_and_when("body:50%").unwrap(), (Step::Body, When { percent: 50.0 }));
+    }
+
+    #[test]
+    fn whom_a_fault_concerns() {
+        for (fail, concerned, not) in [
+            ("rcpt=450", &["bob@x", "", "postmaster"][..], &[][..]),
+            ("rcpt=450:bob@x", &["bob@x", "BOB@X"], &["bob@xy", "abob@x", "bob@", ""]),
+            ("rcpt=450:bob@", &["bob@x", "Bob@y"], &["bobby@x", "bo", "abob@x"]),
+            ("rcpt=450:postmaster", &["Postmaster"], &["postmaster@x"]),
+        ] {
+            let fail = Fail::parse(fail).unwrap();
+            assert!(concerned.iter().all(|address| fail.concerns(Some(address))), "{fail:?}");
+            assert!(!not.iter().any(|address| fail.concerns(Some(address))), "{fail:?}");
+        }
     }
 
     #[test]
