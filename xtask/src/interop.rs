@@ -8,7 +8,7 @@ pub(crate) mod apt;
 mod certificates;
 mod checks;
 mod client;
-mod cyrus;
+pub(crate) mod cyrus;
 pub(crate) mod daemon;
 mod desk;
 pub(crate) mod dovecot;

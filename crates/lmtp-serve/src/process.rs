@@ -2,6 +2,7 @@
 
 use std::io;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -24,6 +25,7 @@ pub fn serve_here(service: Service) -> io::Result<()> {
 ///
 /// It cannot listen there, or the system has no room for it.
 pub fn serve(service: Service, mut reload: impl FnMut() -> Option<Settings> + Send + 'static) -> io::Result<()> {
+    open_many();
     Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let mut hangup = signal(SignalKind::hangup())?;
@@ -54,4 +56,15 @@ pub fn serve(service: Service, mut reload: impl FnMut() -> Option<Settings> + Se
             () = watching => Ok(()),
         }
     })
+}
+
+/// As many files at once as the process may have: each connection is one. What it is born with is mostly 1024, for
+/// programs that call select(2).
+fn open_many() {
+    if let Ok((now, most)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && now < most
+    {
+        // With fewer it goes on as well: connections wait.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
 }

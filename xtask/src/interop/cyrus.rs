@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::certificates::Certificates;
 use super::checks::Checks;
-use super::daemon::Daemon;
+use super::daemon::{Daemon, Usage};
 use super::owner::Owner;
 use super::program::Program;
 use super::server::{Account, Server, Store, Wording};
@@ -75,7 +75,7 @@ impl Peer for Cyrus {
 }
 
 /// A private Cyrus. The order counts: the server goes before the directory that it lives in.
-struct Instance {
+pub(crate) struct Instance {
     daemon: Daemon,
     directory: TempDir,
     /// Whoever connects here may deliver.
@@ -86,6 +86,37 @@ struct Instance {
 
 impl Instance {
     fn start(certificates: &Certificates) -> Result<Self> {
+        let instance = Self::begin(certificates, CONFIGURATION)?;
+        instance.make_mailboxes(&Owner::find("cyrus", "mail")?)?;
+        Ok(instance)
+    }
+
+    /// One for those users, whose databases reach the disk as they do where Cyrus is used.
+    pub(crate) fn lasting(users: &[String]) -> Result<Self> {
+        let lasting = CONFIGURATION.replace("skiplist_unsafe: yes", "skiplist_unsafe: no");
+        let instance = Self::begin(&Certificates::make()?, &lasting)?;
+        let login = format!("LOGIN {ADMIN} \"{PASSWORD}\"");
+        let create = users.iter().map(|user| format!("CREATE user/{user}"));
+        let commands: Vec<String> = std::iter::once(login).chain(create).collect();
+        imap::run(&instance.path("run/imap"), commands.iter())?;
+        Ok(instance)
+    }
+
+    /// Its Unix socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.path("run/lmtp")
+    }
+
+    pub(crate) fn usage(&self) -> Result<Usage> {
+        self.daemon.usage()
+    }
+
+    /// How many messages a user has.
+    pub(crate) fn count(&self, user: &str) -> Result<usize> {
+        spool::count(&self.mailbox("-D", user)?)
+    }
+
+    fn begin(certificates: &Certificates, configuration: &str) -> Result<Self> {
         let directory = place::directory()?;
         // Cyrus gives up root; without root everything runs as us.
         let owner = Owner::find("cyrus", "mail")?;
@@ -93,21 +124,21 @@ impl Instance {
         let (open, auth) = (TcpListener::bind(("127.0.0.1", 0))?, TcpListener::bind(("127.0.0.1", 0))?);
         let (open_port, auth_port) = (open.local_addr()?.port(), auth.local_addr()?.port());
         drop((open, auth));
-        set_up(directory.path(), [open_port, auth_port], certificates, &owner)?;
+        set_up(directory.path(), [open_port, auth_port], certificates, configuration, &owner)?;
 
         let mut command = process::command(tool("master"));
         for (option, file) in [("-C", "imapd.conf"), ("-M", "cyrus.conf"), ("-p", "master.pid")] {
             command.arg(option).arg(directory.path().join(file));
         }
+        // Many connect at once; by default 32 may wait.
+        command.args(["-l", "256"]);
         let mut daemon = Daemon::start("cyrus", &command)?;
         let run = directory.path().join("run");
         daemon.wait_until(|| {
             let unix = ["imap", "lmtp"].iter().all(|socket| UnixStream::connect(run.join(socket)).is_ok());
             unix && [open_port, auth_port].iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok())
         })?;
-        let instance = Self { daemon, directory, open_port, auth_port };
-        instance.make_mailboxes(&owner)?;
-        Ok(instance)
+        Ok(Self { daemon, directory, open_port, auth_port })
     }
 
     fn make_mailboxes(&self, owner: &Owner) -> Result<()> {
@@ -155,8 +186,13 @@ impl Instance {
     }
 
     fn stop(self) -> Result<()> {
+        self.leave()?.close().context("the work directory cannot be removed")
+    }
+
+    /// Stops it, and gives its work directory.
+    pub(crate) fn leave(self) -> Result<TempDir> {
         self.daemon.stop()?;
-        self.directory.close().context("the work directory cannot be removed")
+        Ok(self.directory)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -196,14 +232,20 @@ fn tool(name: &str) -> PathBuf {
     Path::new(TOOLS).join(name)
 }
 
-fn set_up(directory: &Path, [open, auth]: [u16; 2], certificates: &Certificates, owner: &Owner) -> Result<()> {
+fn set_up(
+    directory: &Path,
+    [open, auth]: [u16; 2],
+    certificates: &Certificates,
+    configuration: &str,
+    owner: &Owner,
+) -> Result<()> {
     fs::set_permissions(directory, Permissions::from_mode(0o755))?;
     for part in ["config", "spool", "sieve", "run", "run/proc", "run/lock"] {
         fs::create_dir(directory.join(part))?;
         owner.own(&directory.join(part))?;
     }
     owner.own(directory)?;
-    for (name, template) in [("imapd.conf", CONFIGURATION), ("cyrus.conf", SERVICES), ("refuse.sieve", REFUSE)] {
+    for (name, template) in [("imapd.conf", configuration), ("cyrus.conf", SERVICES), ("refuse.sieve", REFUSE)] {
         let filled = template
             .replace("@DIR@", &directory.to_string_lossy())
             .replace("@OPEN@", &open.to_string())

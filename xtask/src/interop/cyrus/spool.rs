@@ -1,7 +1,7 @@
 //! What Cyrus stored, without the trace fields that it put in front.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -17,8 +17,13 @@ const TRACE: [Field; 6] = [
     Field::sometimes("Date: "),
 ];
 
-/// Takes all messages out of a mailbox's directory, behind Cyrus's back: delivering goes on all the same.
-pub(super) fn take(directory: &Path) -> Result<Vec<Vec<u8>>> {
+/// How many messages are in a mailbox's directory.
+pub(super) fn count(directory: &Path) -> Result<usize> {
+    Ok(numbered(directory)?.len())
+}
+
+/// The messages in a mailbox's directory, in their order.
+fn numbered(directory: &Path) -> Result<Vec<(u32, PathBuf)>> {
     let mut numbered = Vec::new();
     for entry in fs::read_dir(directory).with_context(|| directory.display().to_string())? {
         let path = entry?.path();
@@ -29,8 +34,13 @@ pub(super) fn take(directory: &Path) -> Result<Vec<Vec<u8>>> {
         }
     }
     numbered.sort();
+    Ok(numbered)
+}
+
+/// Takes all messages out of a mailbox's directory, behind Cyrus's back: delivering goes on all the same.
+pub(super) fn take(directory: &Path) -> Result<Vec<Vec<u8>>> {
     let mut messages = Vec::new();
-    for (_, path) in numbered {
+    for (_, path) in numbered(directory)? {
         let stored = fs::read(&path).with_context(|| path.display().to_string())?;
         fs::remove_file(&path)?;
         messages.push(trace::without(&stored, &TRACE)?.to_vec());
