@@ -23,7 +23,7 @@ pub use client::{Body, Builder, Client, Content, Deliveries, Handle, Transaction
 pub use handler::{Handler, Session};
 pub use incoming::Incoming;
 pub use io::Io;
-pub use listen::{Bind, Listen, Listener};
+pub use listen::{Bind, Listen, Listener, map_listener};
 pub use message::Message;
 pub use runtime::{Address, Listening, Runtime};
 pub use server::Server;

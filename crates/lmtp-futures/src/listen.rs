@@ -186,16 +186,18 @@ impl<R: Runtime> Listener<R> {
         self
     }
 
-    /// The same place, with a socket made of its socket, for a runtime that adds
-    /// something to another one.
-    #[must_use]
-    pub fn map<S: Runtime>(self, make: impl FnOnce(R::Listener) -> S::Listener) -> Listener<S> {
-        Listener { socket: make(self.socket), security: self.security, file: self.file }
-    }
-
     fn take_over(socket: Listening) -> io::Result<Self> {
         Ok(Self { socket: R::listen(socket)?, security: Security::Plain, file: None })
     }
+}
+
+/// The same place, with a socket made of its socket: for a runtime that adds something
+/// to another one.
+pub fn map_listener<R: Runtime, S: Runtime>(
+    listener: Listener<R>,
+    make: impl FnOnce(R::Listener) -> S::Listener,
+) -> Listener<S> {
+    Listener { socket: make(listener.socket), security: listener.security, file: listener.file }
 }
 
 impl<R: Runtime> fmt::Debug for Listener<R> {

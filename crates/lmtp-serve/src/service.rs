@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use listenfd::ListenFd;
-use lmtp_futures::{Listen, Listener, Server};
+use lmtp_futures::{Listen, Listener, Server, map_listener};
 use lmtp_maildir::{self as maildir, Quota, Store};
-use lmtp_tokio::proto::value::Target;
+use lmtp_tokio::proto::value::{ClientAttribute, Target};
 use lmtp_tokio::{Bind, Endpoint, Network, Security, ServerConfig, Shutdown};
 use sd_notify::NotifyState;
 use tokio::sync::mpsc::Receiver;
@@ -141,8 +141,8 @@ impl Service {
     pub async fn run(self, mut reloads: Receiver<Settings>) -> io::Result<()> {
         let Self { mail, server, places, names, http, faults, tls, .. } = self;
         let format = mail.rules().format;
-        let listeners = listen(places)?.into_iter();
-        let listeners: Vec<_> = listeners.map(|door| door.map(|door| door.with(&faults))).collect();
+        let meddled = |door| map_listener::<Sockets, Sockets>(door, |door| door.with(&faults));
+        let listeners: Vec<_> = listen(places)?.into_iter().map(meddled).collect();
         let http = match http {
             Some(address) => Some(http::listen(address).await?),
             None => None,
@@ -257,6 +257,10 @@ fn config(settings: &Settings) -> Result<ServerConfig, Problem> {
     let mut config = ServerConfig::default();
     config.name = parsed("name", &settings.name)?;
     (config.offer.chunking, config.offer.smtputf8, config.offer.dsn) = (true, true, false);
+    if !settings.access.trusted.is_empty() {
+        // What becomes of each is in mail.rs; strangers are not offered them.
+        config.offer.xclient = vec![ClientAttribute::Addr, ClientAttribute::Port, ClientAttribute::Helo];
+    }
     config.limits.message_size = settings.limits.message_size;
     config.limits.recipients = settings.limits.recipients;
     config.limits.errors = settings.limits.errors;

@@ -280,3 +280,24 @@ fn what_cannot_be_is_named() {
         assert!(problem.contains(said), "{text}: {problem}");
     }
 }
+
+/// Who is trusted may say for whom it speaks, and it stands above the message; others are not even offered it.
+#[test]
+fn a_trusted_client_speaks_for_another() {
+    use lmtp_blocking::proto::value::{AttributeValue, ClientAttribute, ClientAttributes};
+    for (trusted, is_told) in [("unix", true), ("127.0.0.1", false)] {
+        let running = Running::with("", &format!("[access]\ntrusted = [\"{trusted}\"]\n"));
+        let address = AttributeValue::from("192.0.2.7".parse::<std::net::IpAddr>().unwrap());
+        let helo = AttributeValue::text("far.example.net").unwrap();
+        let mut config = lmtp_blocking::Config::default();
+        let attributes = [(ClientAttribute::Addr, address), (ClientAttribute::Helo, helo)];
+        config.xclient = Some(ClientAttributes::new(attributes).unwrap());
+        let mut client = Client::builder(running.place().as_str()).unwrap().config(config).connect().unwrap();
+        let envelope = Envelope::new("ann@x".parse().unwrap(), ["bob@example.org".parse().unwrap()]).unwrap();
+        assert!(client.deliver(&envelope, MESSAGE).unwrap().all_delivered());
+        drop(client);
+        let kept = running.inbox("bob").remove(0);
+        assert_eq!(kept.contains("[192.0.2.7]"), is_told, "{trusted}: {kept}");
+        running.end();
+    }
+}
