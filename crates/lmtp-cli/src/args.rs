@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::deliver::Deliver;
 use crate::serve::Serve;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lmtp_blocking::proto::value::LhloName;
@@ -26,6 +27,7 @@ pub(crate) enum Command {
     Probe(Probe),
     Send(Send),
     Serve(Box<Serve>),
+    Deliver(Deliver),
     Demo(Demo),
 }
 
@@ -231,6 +233,7 @@ Examples:
   lmtp probe unix:/run/dovecot/lmtp
   lmtp send lmtp://127.0.0.1:24 --from ann@example.org --to bob@example.org message.eml
   lmtp serve --listen unix:/run/lmtp.sock --maildir /var/mail --create
+  lmtp deliver --config deliver.toml --from ann@example.org bob@example.org < message.eml
 
 `lmtp COMMAND --help` has more of them, and the exit codes.";
 

@@ -1,12 +1,13 @@
 //! The program `lmtp`: LMTP (RFC 2033) at the command line.
 //!
 //! Read from here down: [`args`] is what can be asked for, [`send`], [`probe`],
-//! [`serve`] and [`demo`] do it, [`exit`] is what the caller is told. A connection is set
+//! [`serve`], [`deliver`] and [`demo`] do it, [`exit`] is what the caller is told. A connection is set
 //! up in [`session`]; what is printed goes through [`console`] and [`json`].
 
 mod args;
 mod capability;
 mod console;
+mod deliver;
 mod demo;
 mod exit;
 mod hint;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Ok(Command::Send(args)) => send::run(&args),
         Ok(Command::Demo(args)) => demo::run(&args),
         Ok(Command::Serve(args)) => serve::run(*args),
+        Ok(Command::Deliver(args)) => deliver::run(&args),
         Err(error) => usage::report(&error),
     })
     .into()

@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use lmtp_blocking::proto::Escaped;
 
 use crate::console::Console;
+use crate::deliver;
 use crate::exit::Exit;
 use crate::json;
 
@@ -17,8 +18,13 @@ pub(crate) fn report(error: &clap::Error) -> Exit {
         let _ = error.print();
         return Exit::Done;
     }
+    let is_json = std::env::args_os().any(|argument| argument == OsStr::new("--json"));
     let message = || explain(error).unwrap_or_else(|| in_clap_s_words(error).join("\n"));
-    if std::env::args_os().any(|argument| argument == OsStr::new("--json")) {
+    // A mail system calls it with what its operator has written: mail waits until he has mended that.
+    if std::env::args_os().nth(1).is_some_and(|command| command == OsStr::new("deliver")) {
+        return deliver::refuse(&message(), is_json);
+    }
+    if is_json {
         json::print(&json::Failure::usage(&message()));
     } else if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let _ = error.print();

@@ -1,0 +1,155 @@
+//! `lmtp deliver`, as a mail system calls it: the exit code and the first words are what it goes by.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A server with Maildirs for everybody, and faults.
+struct Served(Child, tempfile::TempDir);
+
+impl Served {
+    fn new(faults: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("lmtp");
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_lmtp"));
+        serve.args(["serve", "--create", "--log", "none", "--listen"]).arg(format!("unix:{}", socket.display()));
+        serve.arg("--maildir").arg(folder.path().join("mail")).args(faults);
+        let server = serve.stderr(Stdio::null()).spawn().unwrap();
+        let patience = Instant::now() + Duration::from_secs(20);
+        while std::os::unix::net::UnixStream::connect(&socket).is_err() {
+            assert!(Instant::now() < patience, "it does not listen");
+            thread::sleep(Duration::from_millis(2));
+        }
+        fs::write(folder.path().join("deliver.toml"), format!("socket_path = \"{}\"\n", socket.display())).unwrap();
+        Self(server, folder)
+    }
+
+    fn deliver(&self, args: &[&str]) -> (Option<i32>, String) {
+        deliver(&self.1.path().join("deliver.toml"), args, "Subject: hi\n\nHello\n.dot\n")
+    }
+
+    fn inbox(&self, user: &str) -> Vec<String> {
+        let Ok(files) = fs::read_dir(self.1.path().join(format!("mail/x/{user}/new"))) else { return Vec::new() };
+        files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn command(config: &Path, args: &[&str]) -> Command {
+    let mut deliver = Command::new(env!("CARGO_BIN_EXE_lmtp"));
+    deliver.arg("deliver").arg("--config").arg(config).args(args);
+    deliver.env_remove("SENDER").env_remove("RECIPIENT");
+    deliver.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    deliver
+}
+
+fn deliver(config: &Path, args: &[&str], message: &str) -> (Option<i32>, String) {
+    ended(command(config, args).spawn().unwrap(), message)
+}
+
+fn ended(mut child: Child, message: &str) -> (Option<i32>, String) {
+    // One that refuses its command line does not read it.
+    let _ = child.stdin.take().unwrap().write_all(message.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    // A mail system takes both together.
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn what_the_server_says_is_what_the_mail_system_hears() {
+    let served = Served::new(&["--fail", "rcpt=550:gone@x", "--fail", "final=452:full@x"]);
+    let (code, said) = served.deliver(&["--from", "ann@x", "--", "bob@x"]);
+    assert!(code == Some(0) && said.starts_with("2.0.0 Saved ("), "{code:?} {said}");
+    let kept = served.inbox("bob");
+    assert!(kept[0].starts_with("Return-Path: <ann@x>\n") && kept[0].ends_with("\n\nHello\n.dot\n"), "{kept:?}");
+    for (to, code, said) in [("gone@x", 69, "5.1.1 Injected fault\n"), ("full@x", 75, "4.2.2 Injected fault (")] {
+        let (exit, heard) = served.deliver(&["--from", "", to]);
+        assert!(exit == Some(code) && heard.starts_with(said), "{to}: {exit:?} {heard}");
+    }
+    // One exit code for all: who has to wait comes first.
+    let (code, said) = served.deliver(&["--many", "--from", "ann@x", "bob@x", "gone@x", "full@x"]);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(code, Some(75));
+    assert!(
+        lines[0].starts_with("4.2.2 ") && lines[1].starts_with("5.1.1 ") && lines[2].starts_with("2.0.0 "),
+        "{said}"
+    );
+    let (code, said) = served.deliver(&["--many", "--json", "--from", "ann@x", "bob@x", "gone@x"]);
+    let told: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(code, Some(69));
+    assert_eq!((&told["recipients"][1]["code"], &told["recipients"][0]["outcome"]), (&550.into(), &"delivered".into()));
+}
+
+/// As some mail systems say it.
+#[test]
+fn the_envelope_may_be_in_the_environment() {
+    let served = Served::new(&[]);
+    let mut deliver = command(&served.1.path().join("deliver.toml"), &[]);
+    deliver.env("SENDER", "ann@example.org").env("RECIPIENT", "bob@x");
+    let (code, said) = ended(deliver.spawn().unwrap(), "From ann Thu Nov 26 00:00:00 2026\nSubject: hi\n\nHi\n");
+    assert_eq!(code, Some(0), "{said}");
+    let kept = served.inbox("bob").remove(0);
+    assert!(kept.starts_with("Return-Path: <ann@example.org>\n") && !kept.contains("From ann Thu"), "{kept}");
+}
+
+/// Whatever is wrong here: the mail waits, and the first words say why.
+#[test]
+fn a_fault_of_ours_bounces_nobody() {
+    let served = Served::new(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("broken.toml");
+    fs::write(&broken, "socket = \"/run/lmtp\"\n").unwrap();
+    let nowhere = folder.path().join("nowhere.toml");
+    fs::write(&nowhere, "socket_path = \"/no/such/socket\"\n").unwrap();
+    for (config, args, why) in [
+        (Path::new("/no/such/file"), &["bob@x"][..], "4.3.5 /no/such/file: No such file"),
+        (&broken, &["bob@x"], "4.3.5 "),
+        (&nowhere, &["bob@x"], "4.4.1 unix:/no/such/socket: cannot connect"),
+        (&nowhere, &[], "4.3.5 there is no recipient"),
+        (&nowhere, &["a@x", "b@x"], "4.3.5 2 recipients, and one exit code"),
+        (&nowhere, &["no address"], "4.3.5 the recipient \"no address\""),
+        (&nowhere, &["--form", "a@x", "bob@x"], "4.3.5 unexpected argument '--form'"),
+    ] {
+        let (code, said) = deliver(config, args, "Subject: x\n\n");
+        assert!(code == Some(75) && said.starts_with(why), "{args:?}: {code:?} {said}");
+    }
+    // What no server may be sent is no server's refusal.
+    let (code, said) = deliver(&served.1.path().join("deliver.toml"), &["bob@x"], "Subject: x\n\n\0\n");
+    assert!(code == Some(75) && said.starts_with("4."), "{code:?} {said}");
+    assert!(served.inbox("bob").is_empty());
+}
+
+#[test]
+fn stopped_by_a_signal_it_says_to_try_again() {
+    let served = Served::new(&["--delay", "final=30s"]);
+    let mut child = command(&served.1.path().join("deliver.toml"), &["--from", "ann@x", "bob@x"]).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"Subject: x\n\nHi\n").unwrap();
+    thread::sleep(Duration::from_millis(700));
+    let mut kill = Command::new("sh");
+    assert!(kill.args(["-c", "kill -s TERM \"$1\"", "sh"]).arg(child.id().to_string()).status().unwrap().success());
+    let begun = Instant::now();
+    let output = child.wait_with_output().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.code() == Some(75) && said.starts_with("4.4.2 "), "{:?} {said}", output.status);
+}
+
+/// More than is kept in memory.
+#[test]
+fn a_large_message_arrives() {
+    let served = Served::new(&[]);
+    let message = format!("Subject: hi\n\n{}", "0123456789abcdef0123456789abcdef\n".repeat(100_000));
+    let (code, said) = deliver(&served.1.path().join("deliver.toml"), &["bob@x"], &message);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(served.inbox("bob")[0].ends_with(&message));
+}
