@@ -4,6 +4,7 @@
 //! server fills in a [`server::Server`] and gets all of its checks; one that is a client is a
 //! [`client::Client`] and gets those, against our own [`desk::Desk`].
 
+mod agent;
 pub(crate) mod apt;
 mod certificates;
 mod checks;

@@ -19,7 +19,7 @@ pub(crate) trait Client {
     }
 
     /// What it makes of a refusal.
-    fn takes_for(&self, refused: Verdict) -> Verdict {
+    fn takes_for(&self, _over: Over, refused: Verdict) -> Verdict {
         refused
     }
 
@@ -35,6 +35,8 @@ pub(crate) enum Over {
     StartTls,
     /// TLS from the first octet.
     Tls,
+    /// By `lmtp deliver`, over the Unix socket.
+    Agent,
 }
 
 impl Over {
@@ -45,6 +47,7 @@ impl Over {
             Self::Tcp => "tcp.test",
             Self::StartTls => "starttls.test",
             Self::Tls => "tls.test",
+            Self::Agent => "agent.test",
         }
     }
 
@@ -59,6 +62,7 @@ impl Over {
             Self::Tcp => "TCP",
             Self::StartTls => "STARTTLS",
             Self::Tls => "implicit TLS",
+            Self::Agent => "lmtp deliver",
         }
     }
 }
@@ -139,7 +143,7 @@ fn four(client: &dyn Client, desk: &Desk, over: Over) -> Result<()> {
     let told = client.deliver(desk, over, &to, &message)?;
     for (user, verdict, text) in CASES {
         let told = only(&told, &address(user, over))?;
-        let expected = if verdict == Verdict::Delivered { verdict } else { client.takes_for(verdict) };
+        let expected = if verdict == Verdict::Delivered { verdict } else { client.takes_for(over, verdict) };
         ensure!(
             told.verdict == expected && told.text.contains(text),
             "{user}: expected {verdict:?}, {text:?}: {told:?}"
@@ -160,7 +164,7 @@ fn nobody(client: &dyn Client, desk: &Desk, over: Over) -> Result<()> {
     for to in &to {
         let told = only(&told, to)?;
         ensure!(
-            told.verdict == client.takes_for(Verdict::Permanent) && told.text.contains("No such mailbox"),
+            told.verdict == client.takes_for(over, Verdict::Permanent) && told.text.contains("No such mailbox"),
             "{told:?}"
         );
     }
@@ -172,7 +176,7 @@ fn nobody(client: &dyn Client, desk: &Desk, over: Over) -> Result<()> {
 fn came(desk: &Desk, over: Over) -> Result<()> {
     let caller = desk.last_caller()?;
     ensure!(
-        caller.encrypted == over.is_encrypted() && caller.address.is_none() == matches!(over, Over::Unix),
+        caller.encrypted == over.is_encrypted() && caller.address.is_none() == matches!(over, Over::Unix | Over::Agent),
         "the last message came from {caller:?}"
     );
     Ok(())

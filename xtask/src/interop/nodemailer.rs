@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use super::checks::Checks;
 use super::client::{self, Client, Over, Told, Verdict};
@@ -59,6 +59,7 @@ impl Client for Nodemailer {
         let file = desk.directory().join("message.eml");
         fs::write(&file, message)?;
         let (mode, place) = match over {
+            Over::Agent => bail!("nodemailer calls no agent"),
             Over::Unix => ("none", desk.socket().to_string_lossy().into_owned()),
             Over::Tcp => ("none", format!("127.0.0.1:{}", desk.port())),
             Over::StartTls => ("starttls", format!("localhost:{}", desk.starttls_port())),

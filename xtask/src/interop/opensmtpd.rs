@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
+use super::agent::Agent;
 use super::checks::Checks;
 use super::client::{self, Client, Over, Told, Verdict};
 use super::daemon::Daemon;
@@ -36,10 +37,12 @@ impl Peer for Opensmtpd {
         PACKAGE.obtain()
     }
 
-    fn check(&self, _: &Program, checks: &mut Checks) -> Result<()> {
+    fn check(&self, program: &Program, checks: &mut Checks) -> Result<()> {
         let desk = Desk::open()?;
-        let instance = Instance::start(&desk)?;
+        let agent = Agent::new(program, &desk)?;
+        let instance = Instance::start(&desk, &agent)?;
         client::check(&instance, &desk, checks);
+        client::check_over(&instance, &desk, &[Over::Agent], checks);
         checks.check("stopping leaves no process", || instance.stop());
         desk.close()
     }
@@ -52,7 +55,7 @@ struct Instance {
 }
 
 impl Instance {
-    fn start(desk: &Desk) -> Result<Self> {
+    fn start(desk: &Desk, agent: &Agent) -> Result<Self> {
         let directory = place::directory()?;
         let path = |name: &str| directory.path().join(name);
         PACKAGE.unpack(&path("package"))?;
@@ -69,7 +72,9 @@ impl Instance {
         let configuration = CONFIGURATION
             .replace("@IN@", &port.to_string())
             .replace("@UNIX@", &desk.socket().to_string_lossy())
-            .replace("@PORT@", &desk.port().to_string());
+            .replace("@PORT@", &desk.port().to_string())
+            .replace("@PROGRAM@", &agent.program.to_string_lossy())
+            .replace("@DELIVER@", &agent.options.to_string_lossy());
         fs::write(path("smtpd.conf"), configuration)?;
 
         let (etc, run, spool, lib) = (path("etc"), path("run"), path("spool"), path("lib"));
@@ -146,9 +151,9 @@ impl Client for Instance {
         &TRACE
     }
 
-    /// It tries again whatever was refused.
-    fn takes_for(&self, _: Verdict) -> Verdict {
-        Verdict::Temporary
+    /// Its own agent tries again whatever was refused.
+    fn takes_for(&self, over: Over, refused: Verdict) -> Verdict {
+        if matches!(over, Over::Agent) { refused } else { Verdict::Temporary }
     }
 
     fn deliver(&self, _: &Desk, _: Over, to: &[String], message: &[u8]) -> Result<Vec<Told>> {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
+use super::agent::Agent;
 use super::checks::Checks;
 use super::client::{self, Client, Over, Told, Verdict};
 use super::desk::Desk;
@@ -37,16 +38,23 @@ impl Peer for Postfix {
         if Path::new(PROGRAM).exists() { Ok(Availability::Ready) } else { apt::install(&["postfix"]) }
     }
 
-    fn check(&self, _: &Program, checks: &mut Checks) -> Result<()> {
+    fn check(&self, program: &Program, checks: &mut Checks) -> Result<()> {
         let desk = Desk::open()?;
-        let mut instance = Instance::start(&desk)?;
+        let agent = Agent::new(program, &desk)?;
+        let mut instance = Instance::start(&desk, &agent)?;
         client::check(&instance, &desk, checks);
-        client::check_over(&instance, &desk, &[Over::StartTls, Over::Tls], checks);
+        client::check_over(&instance, &desk, &[Over::StartTls, Over::Tls, Over::Agent], checks);
         for over in [Over::Unix, Over::Tcp] {
             checks.check(&format!("the bounce names each recipient's reply, over {}", over.name()), || {
                 bounce(&instance, &desk, over)
             });
         }
+        checks.check("lmtp deliver with wrong options: the mail waits", || {
+            let told = instance.deliver(&desk, Over::Agent, &["good@broken.test".into()], &messages::dots())?;
+            ensure!(told[0].verdict == Verdict::Temporary && told[0].text.contains("unknown field"), "{told:?}");
+            Ok(())
+        });
+        checks.check("lmtp deliver is killed: the mail waits", || killed(&instance, &agent));
         checks.check("refused for now: deferred, tried again, delivered once", || retry(&instance, &desk));
         checks.check("smtp-source: 500 messages in 50 sessions, over unix socket", || {
             load(&desk, &format!("unix:{}", desk.socket().display()))
@@ -127,6 +135,17 @@ fn retry(instance: &Instance, desk: &Desk) -> Result<()> {
     Ok(())
 }
 
+/// Killed while it waits for a server that says nothing.
+fn killed(instance: &Instance, agent: &Agent) -> Result<()> {
+    let before = instance.log().len();
+    let to = ["good@silent.test".to_owned()];
+    instance.submit("sender@example.org", &to, &messages::dots())?;
+    agent.kill_the_silent_one(LIMIT)?;
+    let told = client::told_by(&to, LIMIT, || instance.log().split_off(before), told)?;
+    ensure!(told[0].verdict == Verdict::Temporary && told[0].text.contains("signal 9"), "{told:?}");
+    Ok(())
+}
+
 fn load(desk: &Desk, place: &str) -> Result<()> {
     const COUNT: usize = 500;
     desk.clear()?;
@@ -158,7 +177,7 @@ struct Instance {
 }
 
 impl Instance {
-    fn start(desk: &Desk) -> Result<Self> {
+    fn start(desk: &Desk, agent: &Agent) -> Result<Self> {
         let directory = place::directory()?;
         let mut instance = Self { directory, runs: false };
         for part in ["etc", "spool", "data"] {
@@ -172,7 +191,11 @@ impl Instance {
                 .replace("@PORT@", &desk.port().to_string())
                 .replace("@STARTTLS_PORT@", &desk.starttls_port().to_string())
                 .replace("@TLS_PORT@", &desk.tls_port().to_string())
-                .replace("@CA@", &desk.certificates().ca().to_string_lossy());
+                .replace("@CA@", &desk.certificates().ca().to_string_lossy())
+                .replace("@PROGRAM@", &agent.program.to_string_lossy())
+                .replace("@DELIVER@", &agent.options.to_string_lossy())
+                .replace("@BROKEN@", &agent.broken.to_string_lossy())
+                .replace("@SILENT@", &agent.silent.to_string_lossy());
             fs::write(instance.path("etc").join(name), filled)?;
         }
         instance.runs = true;

@@ -46,6 +46,7 @@ impl Client for Python {
             Over::StartTls => {
                 format!("starttls:{}:{}", desk.starttls_port(), desk.certificates().ca().display()).into()
             }
+            Over::Agent => bail!("smtplib calls no agent"),
             Over::Tls => bail!("smtplib.LMTP begins TLS by STARTTLS only"),
         };
         let mut python = process::command("python3");

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use super::checks::Checks;
 use super::client::{self, Client, Over, Told, Verdict};
@@ -57,6 +57,7 @@ impl Client for Sender {
             Over::Tcp => swaks.arg("--server").arg(format!("127.0.0.1:{}", desk.port())),
             Over::StartTls => swaks.arg("--server").arg(format!("localhost:{}", desk.starttls_port())).arg("--tls"),
             Over::Tls => swaks.arg("--server").arg(format!("localhost:{}", desk.tls_port())).arg("--tlsc"),
+            Over::Agent => bail!("swaks calls no agent"),
         };
         if over.is_encrypted() {
             swaks.args(["--tls-verify", "--tls-ca-path"]).arg(desk.certificates().ca());
