@@ -257,3 +257,40 @@ async fn nobody_answers_and_all_are_unsent() {
     let said = report.recipients().next().unwrap().to_string();
     assert!(said.starts_with("bob@x: unsent: lmtp://127.0.0.1:1: cannot connect"), "{said}");
 }
+
+/// The seed looks at nobody's certificate by default. Here that has to be written.
+#[cfg(feature = "rustls")]
+#[tokio::test]
+async fn a_certificate_is_checked_unless_none_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |file: &str| folder.path().join(file).display().to_string();
+    let made = rcgen::generate_simple_self_signed(["mail.internal".to_owned()]).unwrap();
+    std::fs::write(path("chain.pem"), made.cert.pem()).unwrap();
+    std::fs::write(path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let text = format!(
+        "listen = [\"lmtps://127.0.0.1:{port}\"]\nsink = \"memory\"\n[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n",
+        path("chain.pem"),
+        path("key.pem")
+    );
+    let service = Service::new(&Settings::parse(&text).unwrap()).unwrap();
+    let (shutdown, memory) = (service.handle(), service.memory());
+    tokio::spawn(service.run(tokio::sync::mpsc::channel(1).1));
+    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let trusted = format!("ca_file = \"{}\"\n", path("chain.pem"));
+    for (options, outcome) in [
+        (String::new(), Outcome::Unsent),
+        (trusted.clone(), Outcome::Unsent),
+        (format!("{trusted}server_name = \"mail.internal\"\n"), Outcome::Delivered),
+        ("verify = \"none\"\n".to_owned(), Outcome::Delivered),
+    ] {
+        let text = format!("port = {port}\nssl = true\n{options}");
+        let delivery = Delivery::new(&Options::parse(&text).unwrap()).unwrap();
+        let report = delivery.deliver(&envelope(&["bob@x"]), MESSAGE).await;
+        assert_eq!(outcomes(&report), [outcome], "{options}: {}", report.recipients().next().unwrap());
+    }
+    assert_eq!(memory.messages().len(), 2);
+    shutdown.shut_down();
+}

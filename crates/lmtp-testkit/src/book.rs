@@ -16,4 +16,5 @@ chapters! {
     YourOwnLoop = "your-own-loop.md",
     TheAnswer = "the-answer.md",
     AServerThatKeepsMail = "a-server-that-keeps-mail.md",
+    FromTheSeeds = "from-the-seeds.md",
 }

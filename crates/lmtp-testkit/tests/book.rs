@@ -68,6 +68,8 @@ fn every_line_of_a_configuration_is_one_that_is_run() {
     let names = [
         ("/run/lmtp/lmtp.sock", "@UNIX@"),
         ("2424", "@PORT@"),
+        ("/usr/local/bin/lmtp", "@PROGRAM@"),
+        ("/etc/lmtp-deliver.toml", "@DELIVER@"),
         ("example.org", "unix.test"),
         ("example.net", "tcp.test"),
     ];
