@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::deliver::Deliver;
+use crate::gateway::Gateway;
 use crate::serve::Serve;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lmtp_blocking::proto::value::LhloName;
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     Send(Send),
     Serve(Box<Serve>),
     Deliver(Deliver),
+    Gateway(Box<Gateway>),
     Demo(Demo),
 }
 
@@ -234,6 +236,7 @@ Examples:
   lmtp send lmtp://127.0.0.1:24 --from ann@example.org --to bob@example.org message.eml
   lmtp serve --listen unix:/run/lmtp.sock --maildir /var/mail --create
   lmtp deliver --config deliver.toml --from ann@example.org bob@example.org < message.eml
+  lmtp gateway --allow mail.example.org:24
 
 `lmtp COMMAND --help` has more of them, and the exit codes.";
 

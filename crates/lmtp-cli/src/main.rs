@@ -1,7 +1,7 @@
 //! The program `lmtp`: LMTP (RFC 2033) at the command line.
 //!
 //! Read from here down: [`args`] is what can be asked for, [`send`], [`probe`],
-//! [`serve`], [`deliver`] and [`demo`] do it, [`exit`] is what the caller is told. A connection is set
+//! [`serve`], [`deliver`], [`gateway`] and [`demo`] do it, [`exit`] is what the caller is told. A connection is set
 //! up in [`session`]; what is printed goes through [`console`] and [`json`].
 
 mod args;
@@ -10,6 +10,7 @@ mod console;
 mod deliver;
 mod demo;
 mod exit;
+mod gateway;
 mod hint;
 mod json;
 mod message;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Ok(Command::Demo(args)) => demo::run(&args),
         Ok(Command::Serve(args)) => serve::run(*args),
         Ok(Command::Deliver(args)) => deliver::run(&args),
+        Ok(Command::Gateway(args)) => gateway::run(*args),
         Err(error) => usage::report(&error),
     })
     .into()

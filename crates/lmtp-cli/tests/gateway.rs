@@ -1,0 +1,49 @@
+//! `lmtp gateway`, the program: what it says, whom it serves, how it ends.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+fn gateway(args: &[&str]) -> Command {
+    let mut gateway = Command::new(env!("CARGO_BIN_EXE_lmtp"));
+    gateway.arg("gateway").args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    gateway
+}
+
+#[test]
+fn it_serves_until_it_is_told_to_end() {
+    let mut running = gateway(&["--listen", "127.0.0.1:0", "--allow", "192.0.2.7:24"]).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(running.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    let address =
+        said.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("where it listens").to_owned();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let request =
+        format!("GET /api/lmtp/connect?host=192.0.2.8 HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 403 ") && answer.contains("192.0.2.8:24 is not among the targets"),
+        "{answer}"
+    );
+    let mut kill = Command::new("sh");
+    assert!(kill.args(["-c", "kill -s TERM \"$1\"", "sh"]).arg(running.id().to_string()).status().unwrap().success());
+    assert_eq!(running.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn it_does_not_serve_strangers_without_a_token() {
+    for (args, code, why) in [
+        (&["--listen", "0.0.0.0:0"][..], 78, "give a --token-file"),
+        (&["--token-file", "/no/such/file"], 78, "/no/such/file: "),
+        (&["--allow", "mail.example.org:25"], 64, "--allow"),
+        (&["--allow-unix", "/run/x"], 64, "write NAME=PATH"),
+    ] {
+        let output = gateway(args).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(code) && said.contains(why), "{args:?}: {:?} {said}", output.status);
+    }
+}

@@ -1,0 +1,117 @@
+//! `/api/lmtp/connect`: is it there, and what does it offer.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+
+use crate::Shared;
+use crate::dial::{self, Dialled};
+use crate::problem::Problem;
+use crate::request::{Fields, Place};
+
+/// What it waits by default, in milliseconds.
+const PATIENCE: u64 = 10_000;
+
+/// What is answered. What stands first is the seed's, by name and type.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Found {
+    success: bool,
+    host: Option<String>,
+    port: Option<u16>,
+    protocol: &'static str,
+    greeting: String,
+    capabilities: Vec<String>,
+    note: &'static str,
+    endpoint: String,
+    /// The name that the server has given itself.
+    server_name: String,
+    timings: Timings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transcript: Option<Vec<String>>,
+}
+
+/// Milliseconds.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Timings {
+    /// To the reply to LHLO.
+    pub(crate) open_ms: u64,
+    pub(crate) total_ms: u64,
+}
+
+pub(crate) const NOTE: &str = "LMTP (RFC 2033): LHLO in place of EHLO, and an answer for each recipient";
+
+pub(crate) async fn by_body(
+    State(shared): State<Arc<Shared>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    connect(&shared, Fields::parse(&body?)?).await
+}
+
+pub(crate) async fn by_query(
+    State(shared): State<Arc<Shared>>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    connect(&shared, Fields::query(query)).await
+}
+
+async fn connect(shared: &Shared, mut fields: Fields) -> Result<Response, Problem> {
+    let to = fields.to(shared, PATIENCE);
+    fields.finish()?;
+    let _place = dial::place(shared)?;
+    let begun = Instant::now();
+    let dialled = Dialled::new(shared, &to).await?;
+    let connected = tokio::time::timeout(dialled.left(), dialled.connect()).await;
+    let client = connected.unwrap_or_else(|_| Err(dialled.too_late())).map_err(|fault| Problem::upstream(&fault))?;
+    let open_ms = milliseconds(begun);
+    let capabilities =
+        client.capabilities().map(|offered| offered.extensions().map(|one| one.as_str().to_owned()).collect());
+    let (host, port) = to.place.seen();
+    let mut found = Found {
+        success: true,
+        host,
+        port,
+        protocol: "LMTP",
+        greeting: client.greeting().map(full).unwrap_or_default(),
+        capabilities: capabilities.unwrap_or_default(),
+        note: NOTE,
+        endpoint: dialled.named.clone(),
+        server_name: client.capabilities().map(|offered| offered.server().to_owned()).unwrap_or_default(),
+        timings: Timings { open_ms, total_ms: 0 },
+        transcript: None,
+    };
+    // It has answered; how it takes leave changes nothing.
+    let _ = tokio::time::timeout(dialled.left().min(std::time::Duration::from_secs(1)), client.quit()).await;
+    found.timings.total_ms = milliseconds(begun);
+    found.transcript = dialled.said();
+    Ok(Json(found).into_response())
+}
+
+impl Place {
+    /// As the seed's fields have it.
+    pub(crate) fn seen(&self) -> (Option<String>, Option<u16>) {
+        match self {
+            Self::Tcp { host, port } => (Some(host.clone()), Some(*port)),
+            Self::Unix(_) => (None, None),
+        }
+    }
+}
+
+/// A reply with its code, lines joined by CRLF as the seed joins them.
+pub(crate) fn full(reply: &lmtp_tokio::Reply) -> String {
+    let enhanced = reply.enhanced().map(|code| format!("{code} ")).unwrap_or_default();
+    let text = reply.text();
+    let lines: Vec<String> = text.lines().map(|line| format!("{} {enhanced}{line}", reply.code())).collect();
+    if lines.is_empty() { format!("{} {enhanced}", reply.code()).trim_end().to_owned() } else { lines.join("\r\n") }
+}
+
+pub(crate) fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

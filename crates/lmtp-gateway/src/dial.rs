@@ -1,0 +1,152 @@
+//! A connection to a server that may be dialled.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use lmtp_tokio::proto::value::LhloName;
+use lmtp_tokio::{Builder, Client, Endpoint, Fault, FaultKind, Handle, LineEndings, Phase, Security, Timeouts};
+
+use crate::Shared;
+use crate::policy::{Refused, literal};
+use crate::problem::Problem;
+use crate::request::{Place, Where};
+
+/// The conversation, if it was asked for.
+pub(crate) type Transcript = Arc<Mutex<Vec<String>>>;
+
+/// What is dialled.
+pub(crate) struct Dialled {
+    /// The endpoints to try, in this order; a checked address stands in each.
+    endpoints: Vec<Endpoint>,
+    /// As the request names it.
+    pub(crate) named: String,
+    deadline: Instant,
+    pub(crate) handle: Handle,
+    pub(crate) transcript: Option<Transcript>,
+    #[cfg(feature = "rustls")]
+    tls: Option<lmtp_tokio::ClientTls>,
+}
+
+impl Dialled {
+    /// Looks the server up, and at whether it may be dialled.
+    pub(crate) async fn new(shared: &Shared, to: &Where) -> Result<Self, Problem> {
+        let refused = |refused: Refused| Problem::new(StatusCode::FORBIDDEN, "policy", refused.to_string());
+        let deadline = Instant::now() + to.patience;
+        let scheme = match to.security {
+            Security::Plain => "lmtp",
+            Security::StartTls => "lmtp+starttls",
+            Security::Tls => "lmtps",
+        };
+        let (named, texts) = match &to.place {
+            Place::Unix(name) => {
+                let path = shared.config.unix.get(name).map(|path| format!("unix:{}", path.display()));
+                (format!("unix:{name}"), path.into_iter().collect())
+            }
+            Place::Tcp { host, port } => {
+                let rate = shared.targets.take(host.trim_end_matches('.').to_lowercase(), Instant::now());
+                rate.map_err(Problem::too_often)?;
+                let found = found(host, *port, to.patience).await.map_err(|fault| Problem::upstream(&fault))?;
+                let allowed = shared.config.policy.addresses(host, *port, &found).map_err(refused)?;
+                let text = |address: IpAddr| match address {
+                    IpAddr::V4(address) => format!("{scheme}://{address}:{port}"),
+                    IpAddr::V6(address) => format!("{scheme}://[{address}]:{port}"),
+                };
+                (format!("{scheme}://{host}:{port}"), allowed.into_iter().map(text).collect::<Vec<_>>())
+            }
+        };
+        let endpoints = texts.iter().filter_map(|text| text.parse().ok()).collect();
+        Ok(Self {
+            endpoints,
+            named,
+            deadline,
+            handle: Handle::new(),
+            transcript: to.transcript.then(Transcript::default),
+            #[cfg(feature = "rustls")]
+            tls: tls(shared, to)?,
+        })
+    }
+
+    /// Connects to the first that answers.
+    pub(crate) async fn connect(&self) -> Result<Client, Fault> {
+        let mut last = Fault::new(FaultKind::Connect, Phase::Connect, "there is nobody to dial");
+        for endpoint in &self.endpoints {
+            let builder = self
+                .builder(endpoint)
+                .map_err(|error| Fault::new(FaultKind::Usage, Phase::Connect, error.to_string()))?;
+            match builder.connect().await {
+                Ok(client) => return Ok(client),
+                Err(fault) if fault.phase() == Phase::Connect => last = fault,
+                Err(fault) => return Err(fault),
+            }
+        }
+        Err(last)
+    }
+
+    fn builder(&self, endpoint: &Endpoint) -> Result<Builder, lmtp_tokio::Error> {
+        // The request as a whole has a deadline; this bounds each step of it.
+        let timeouts = Timeouts::all(self.left());
+        let lhlo: LhloName = "lmtp-gateway.localhost".parse().unwrap_or_default();
+        let builder = Client::builder(endpoint.clone())?.timeouts(timeouts).lhlo_name(lhlo);
+        let builder = builder.line_endings(LineEndings::Convert).handle(&self.handle);
+        let builder = match self.transcript.clone() {
+            Some(transcript) => builder.on_line(move |line| {
+                transcript.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_string());
+            }),
+            None => builder,
+        };
+        #[cfg(feature = "rustls")]
+        if let Some(tls) = &self.tls {
+            return Ok(builder.tls(tls.clone()));
+        }
+        Ok(builder)
+    }
+
+    /// The time that is left.
+    pub(crate) fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+    }
+
+    /// The conversation so far, a line each.
+    pub(crate) fn said(&self) -> Option<Vec<String>> {
+        let lines = self.transcript.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Some(lines.iter().flat_map(|line| line.lines().map(str::to_owned)).collect())
+    }
+}
+
+/// The addresses of a host, once.
+async fn found(host: &str, port: u16, patience: Duration) -> Result<Vec<IpAddr>, Fault> {
+    if let Some(address) = literal(host) {
+        return Ok(vec![address]);
+    }
+    let failed = |kind, why: String| Fault::new(kind, Phase::Connect, format!("{host}: {why}"));
+    match tokio::time::timeout(patience, tokio::net::lookup_host((host, port))).await {
+        Ok(Ok(addresses)) => Ok(addresses.map(|address| address.ip()).collect()),
+        Ok(Err(error)) => Err(failed(FaultKind::Resolve, error.to_string())),
+        Err(_) => Err(failed(FaultKind::Timeout, "looking up the name takes too long".into())),
+    }
+}
+
+/// How to do TLS: the certificate is to be for the host that was named, not for the address that is dialled.
+#[cfg(feature = "rustls")]
+fn tls(shared: &Shared, to: &Where) -> Result<Option<lmtp_tokio::ClientTls>, Problem> {
+    let Place::Tcp { host, .. } = &to.place else { return Ok(None) };
+    if to.security == Security::Plain {
+        return Ok(None);
+    }
+    let mut tls = lmtp_tokio::ClientTls::builder();
+    if literal(host).is_none() {
+        tls = tls.server_name(host.as_str());
+    }
+    if let Some(file) = to.authority.as_ref().and_then(|name| shared.config.authorities.get(name)) {
+        tls = tls.ca_file(file);
+    }
+    tls.build().map(Some).map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "tls", error.to_string()))
+}
+
+/// A place among the requests that dial.
+pub(crate) fn place(shared: &Shared) -> Result<tokio::sync::SemaphorePermit<'_>, Problem> {
+    let full = || Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", "too many requests dial already; try again");
+    shared.places.try_acquire().map_err(|_| full())
+}

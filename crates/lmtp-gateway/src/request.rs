@@ -1,0 +1,236 @@
+//! What is asked for. Every field that is wrong is named.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use lmtp_tokio::{Envelope, ForwardPath, ReversePath, Security};
+use serde_json::{Map, Value};
+
+use crate::Shared;
+use crate::problem::{Field, Problem};
+
+/// Where to, and for how long.
+#[derive(Debug, Clone)]
+pub(crate) struct Where {
+    pub(crate) place: Place,
+    pub(crate) security: Security,
+    /// The name of a file with authorities.
+    pub(crate) authority: Option<String>,
+    pub(crate) patience: Duration,
+    pub(crate) transcript: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    Tcp {
+        host: String,
+        port: u16,
+    },
+    /// By its name here.
+    Unix(String),
+}
+
+/// A message to be sent.
+#[derive(Debug)]
+pub(crate) struct Mail {
+    pub(crate) envelope: Envelope,
+    pub(crate) content: Content,
+}
+
+#[derive(Debug)]
+pub(crate) enum Content {
+    Draft { subject: String, body: String },
+    Raw(String),
+}
+
+/// The fields of a request, and what is wrong with them.
+pub(crate) struct Fields {
+    fields: Map<String, Value>,
+    wrong: Vec<Field>,
+}
+
+impl Fields {
+    /// The body of a request.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Problem> {
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(fields)) => Ok(Self { fields, wrong: Vec::new() }),
+            Ok(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "json", "the body is no JSON object")),
+            Err(error) => Err(Problem::new(StatusCode::BAD_REQUEST, "json", format!("the body is no JSON: {error}"))),
+        }
+    }
+
+    /// The query of a request: numbers are written as text there.
+    pub(crate) fn query(pairs: Vec<(String, String)>) -> Self {
+        let value = |name: &str, text: String| match (name, text.as_str()) {
+            ("port" | "timeout", digits) => digits.parse().map_or(Value::String(text), |number: u64| number.into()),
+            ("transcript", "true") => Value::Bool(true),
+            ("transcript", "false") => Value::Bool(false),
+            _ => Value::String(text),
+        };
+        Self {
+            fields: pairs
+                .into_iter()
+                .map(|(name, text)| {
+                    let value = value(&name, text);
+                    (name, value)
+                })
+                .collect(),
+            wrong: Vec::new(),
+        }
+    }
+
+    fn complain(&mut self, field: &'static str, message: impl Into<String>) {
+        self.wrong.push(Field { field, message: message.into() });
+    }
+
+    /// A field that may be left out, or null.
+    fn text(&mut self, name: &'static str) -> Option<String> {
+        match self.fields.remove(name) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some(text),
+            Some(_) => {
+                self.complain(name, "is a string");
+                None
+            }
+        }
+    }
+
+    fn number(&mut self, name: &'static str, default: u64, least: u64, most: u64) -> u64 {
+        match self.fields.remove(name) {
+            None | Some(Value::Null) => default,
+            Some(value) => value.as_u64().filter(|number| (least..=most).contains(number)).unwrap_or_else(|| {
+                self.complain(name, format!("is a whole number from {least} to {most}"));
+                default
+            }),
+        }
+    }
+
+    /// Where to: `host` and `port`, or `unixName`.
+    pub(crate) fn to(&mut self, shared: &Shared, default_patience: u64) -> Where {
+        let (host, unix) = (self.text("host"), self.text("unixName"));
+        let port = u16::try_from(self.number("port", 24, 1, 65535)).unwrap_or(24);
+        let place = match (host.filter(|host| !host.is_empty()), unix) {
+            (Some(host), None) => {
+                if let Err(refused) = shared.config.policy.host(&host, port) {
+                    let field = if port == 25 { "port" } else { "host" };
+                    self.complain(field, refused.to_string());
+                }
+                Place::Tcp { host, port }
+            }
+            (None, Some(name)) => {
+                if !shared.config.unix.contains_key(&name) {
+                    self.complain("unixName", "is no socket that this gateway knows");
+                }
+                Place::Unix(name)
+            }
+            (Some(_), Some(name)) => {
+                self.complain("unixName", "goes without host");
+                Place::Unix(name)
+            }
+            (None, None) => {
+                self.complain("host", "is needed");
+                Place::Unix(String::new())
+            }
+        };
+        let security = match self.text("tls").as_deref() {
+            None | Some("none") => Security::Plain,
+            Some("starttls") => Security::StartTls,
+            Some("tls") => Security::Tls,
+            Some(_) => {
+                self.complain("tls", "is none, starttls or tls");
+                Security::Plain
+            }
+        };
+        let authority = self.text("caName");
+        if authority.as_ref().is_some_and(|name| !shared.config.authorities.contains_key(name)) {
+            self.complain("caName", "is no authority that this gateway knows");
+        }
+        let longest = u64::try_from(shared.config.longest.as_millis()).unwrap_or(u64::MAX);
+        let patience = Duration::from_millis(self.number("timeout", default_patience.min(longest), 1, longest));
+        let transcript = match self.fields.remove("transcript") {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(wanted)) => wanted,
+            Some(_) => {
+                self.complain("transcript", "is true or false");
+                false
+            }
+        };
+        Where { place, security, authority, patience, transcript }
+    }
+
+    /// From whom, to whom, and what.
+    pub(crate) fn mail(&mut self, shared: &Shared) -> Result<Option<Mail>, Problem> {
+        let from = match self.text("from") {
+            None => {
+                self.complain("from", "is needed; \"\" is the null sender");
+                None
+            }
+            Some(text) => match text.parse::<ReversePath>() {
+                Ok(from) => Some(from),
+                Err(error) => {
+                    self.complain("from", format!("{text:?}: {error}"));
+                    None
+                }
+            },
+        };
+        let to = self.recipients();
+        if to.len() > shared.config.recipients {
+            let most = shared.config.recipients;
+            let message = format!("are {}, and at most {most} are taken", to.len());
+            return Err(Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, vec![Field { field: "to", message }]));
+        }
+        let (subject, body, raw) = (self.text("subject"), self.text("body"), self.text("raw"));
+        let content = match (raw, subject, body) {
+            (Some(raw), None, None) => Some(Content::Raw(raw)),
+            (Some(_), ..) => {
+                self.complain("raw", "goes without subject and body");
+                None
+            }
+            (None, subject, body) => {
+                if subject.is_none() {
+                    self.complain("subject", "is needed, or raw");
+                }
+                if body.is_none() {
+                    self.complain("body", "is needed, or raw");
+                }
+                subject.zip(body).map(|(subject, body)| Content::Draft { subject, body })
+            }
+        };
+        let envelope = from.and_then(|from| Envelope::new(from, to).ok());
+        Ok(envelope.zip(content).map(|(envelope, content)| Mail { envelope, content }))
+    }
+
+    fn recipients(&mut self) -> Vec<ForwardPath> {
+        let texts = match self.fields.remove("to") {
+            Some(Value::String(one)) => vec![Value::String(one)],
+            Some(Value::Array(all)) if !all.is_empty() => all,
+            Some(Value::Array(_) | Value::Null) | None => {
+                self.complain("to", "at least one recipient is needed");
+                return Vec::new();
+            }
+            Some(_) => {
+                self.complain("to", "is a string or an array of strings");
+                return Vec::new();
+            }
+        };
+        let mut paths = Vec::new();
+        for text in texts {
+            match text.as_str().map(str::parse) {
+                Some(Ok(path)) => paths.push(path),
+                Some(Err(error)) => self.complain("to", format!("{text}: {error}")),
+                None => self.complain("to", format!("{text} is no string")),
+            }
+        }
+        paths
+    }
+
+    /// Whether all was well. What is not known is refused: it may have been meant.
+    pub(crate) fn finish(mut self) -> Result<(), Problem> {
+        // Field names are static, for they are ours; a foreign one stands in the text.
+        let unknown: Vec<String> = self.fields.keys().map(|name| format!("{name:?}")).collect();
+        if !unknown.is_empty() {
+            self.complain("(unknown)", format!("{} is not known", unknown.join(", ")));
+        }
+        if self.wrong.is_empty() { Ok(()) } else { Err(Problem::fields(StatusCode::BAD_REQUEST, self.wrong)) }
+    }
+}

@@ -1,0 +1,167 @@
+//! `/api/lmtp/send`: a message, and what became of it for every recipient.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use lmtp_tokio::proto::value::Reply;
+use lmtp_tokio::{Client, Fault, FaultKind, Origin, Outcome, Phase, Report};
+use serde::Serialize;
+
+use crate::Shared;
+use crate::compose::compose;
+use crate::connect::{NOTE, Timings, full, milliseconds};
+use crate::dial::{self, Dialled};
+use crate::problem::{Problem, status_of};
+use crate::request::{Content, Fields, Mail};
+
+/// What it waits by default, in milliseconds.
+const PATIENCE: u64 = 15_000;
+
+/// What is answered. What stands first is the seed's, by name and type.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Sent {
+    /// The conversation took place, and every recipient has the server's answer.
+    success: bool,
+    host: Option<String>,
+    port: Option<u16>,
+    from: String,
+    recipient_count: usize,
+    /// Those whose RCPT was answered with a yes.
+    accepted_count: usize,
+    delivery_status: Vec<Status>,
+    /// Every recipient that was asked for was delivered.
+    all_delivered: bool,
+    note: &'static str,
+    endpoint: String,
+    server_name: Option<String>,
+    message_id: Option<String>,
+    timings: Timings,
+    warnings: Vec<String>,
+    /// Why there are recipients without an answer.
+    error: Option<String>,
+    kind: Option<&'static str>,
+    phase: Option<&'static str>,
+    message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transcript: Option<Vec<String>>,
+}
+
+/// What became of the message for a recipient; each that was asked for has one, in that order.
+#[derive(Debug, Serialize)]
+struct Status {
+    recipient: String,
+    code: Option<u16>,
+    message: Option<String>,
+    delivered: bool,
+    outcome: &'static str,
+    phase: &'static str,
+    origin: Option<&'static str>,
+    enhanced: Option<String>,
+}
+
+pub(crate) async fn send(
+    State(shared): State<Arc<Shared>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let mut fields = Fields::parse(&body?)?;
+    let to = fields.to(&shared, PATIENCE);
+    let mail = fields.mail(&shared)?;
+    fields.finish()?;
+    // Without a complaint there is a message.
+    let Some(Mail { envelope, content }) = mail else { return Err(Problem::nothing_here()) };
+    let (octets, message_id) = match content {
+        Content::Raw(raw) => (raw.into_bytes(), None),
+        Content::Draft { subject, body } => {
+            let (octets, id) = compose(&envelope, &subject, &body);
+            (octets, Some(id))
+        }
+    };
+    let _place = dial::place(&shared)?;
+    let begun = Instant::now();
+    let dialled = Dialled::new(&shared, &to).await?;
+    let connected = tokio::time::timeout(dialled.left(), dialled.connect()).await;
+    let (report, server_name, open_ms) = match connected.unwrap_or_else(|_| Err(dialled.too_late())) {
+        Err(fault) => (Report::unsent(envelope.clone(), fault), None, milliseconds(begun)),
+        Ok(mut client) => {
+            let open_ms = milliseconds(begun);
+            let name = client.capabilities().map(|offered| offered.server().to_owned());
+            let delivered = tokio::time::timeout(dialled.left(), client.deliver(&envelope, octets)).await;
+            let report = match delivered {
+                Ok(Ok(report)) => report,
+                Ok(Err(misuse)) => {
+                    Report::unsent(envelope.clone(), Fault::new(FaultKind::Closed, Phase::Mail, misuse.to_string()))
+                }
+                // What is known is in the client: the message is not sent on, for the connection is closed.
+                Err(_) => {
+                    cut_off(&dialled, &client).unwrap_or_else(|| Report::unsent(envelope.clone(), dialled.too_late()))
+                }
+            };
+            if report.error().is_none() {
+                // The answers stand, however it takes leave.
+                let _ = tokio::time::timeout(std::time::Duration::from_secs(1), client.quit()).await;
+            }
+            (report, name, open_ms)
+        }
+    };
+    let (host, port) = to.place.seen();
+    let delivery_status: Vec<Status> = report
+        .recipients()
+        .map(|told| Status {
+            recipient: told.path().to_string(),
+            code: told.reply().map(|reply| reply.code().get()),
+            message: told.reply().map(full),
+            delivered: told.outcome() == Outcome::Delivered,
+            outcome: told.outcome().name(),
+            phase: told.phase().name(),
+            origin: told.origin().map(Origin::name),
+            enhanced: told.reply().and_then(Reply::enhanced).map(|code| code.to_string()),
+        })
+        .collect();
+    let refused_at =
+        |told: &lmtp_tokio::RecipientReport<'_>| matches!(told.phase(), Phase::Final | Phase::Data | Phase::Body);
+    let fault = report.error();
+    let sent = Sent {
+        success: report.recipients().all(|told| told.origin() == Some(Origin::Peer)),
+        host,
+        port,
+        from: report.from().to_string(),
+        recipient_count: delivery_status.len(),
+        accepted_count: report.recipients().filter(refused_at).count(),
+        all_delivered: report.all_delivered(),
+        delivery_status,
+        note: NOTE,
+        endpoint: dialled.named.clone(),
+        server_name,
+        message_id,
+        timings: Timings { open_ms, total_ms: milliseconds(begun) },
+        warnings: report.warnings().to_vec(),
+        error: fault.map(|fault| fault.message().to_owned()),
+        kind: fault.map(|fault| fault.kind().name()),
+        phase: fault.map(|fault| fault.phase().name()),
+        message: fault.map(|fault| fault.message().to_owned()),
+        transcript: dialled.said(),
+    };
+    let status = fault.map_or(StatusCode::OK, status_of);
+    Ok((status, Json(sent)).into_response())
+}
+
+/// What is known of a message whose time is up.
+fn cut_off(dialled: &Dialled, client: &Client) -> Option<Report> {
+    let mut report = client.report()?;
+    report.stop(dialled.too_late());
+    Some(report)
+}
+
+impl Dialled {
+    /// The time of the request is up.
+    pub(crate) fn too_late(&self) -> Fault {
+        Fault::new(FaultKind::Timeout, self.handle.phase(), format!("{}: the time for this request is up", self.named))
+    }
+}
