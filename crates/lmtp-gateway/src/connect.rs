@@ -21,7 +21,7 @@ const PATIENCE: u64 = 10_000;
 /// What is answered. What stands first is the seed's, by name and type.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Found {
+pub(crate) struct Found {
     success: bool,
     host: Option<String>,
     port: Option<u16>,
@@ -52,17 +52,17 @@ pub(crate) async fn by_body(
     State(shared): State<Arc<Shared>>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    connect(&shared, Fields::parse(&body?)?).await
+    Ok(Json(connect(&shared, Fields::parse(&body?)?).await?).into_response())
 }
 
 pub(crate) async fn by_query(
     State(shared): State<Arc<Shared>>,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    connect(&shared, Fields::query(query)).await
+    Ok(Json(connect(&shared, Fields::query(query)).await?).into_response())
 }
 
-async fn connect(shared: &Shared, mut fields: Fields) -> Result<Response, Problem> {
+pub(crate) async fn connect(shared: &Shared, mut fields: Fields) -> Result<Found, Problem> {
     let to = fields.to(shared, PATIENCE);
     fields.finish()?;
     let _place = dial::place(shared)?;
@@ -91,7 +91,7 @@ async fn connect(shared: &Shared, mut fields: Fields) -> Result<Response, Proble
     let _ = tokio::time::timeout(dialled.left().min(std::time::Duration::from_secs(1)), client.quit()).await;
     found.timings.total_ms = milliseconds(begun);
     found.transcript = dialled.said();
-    Ok(Json(found).into_response())
+    Ok(found)
 }
 
 impl Place {

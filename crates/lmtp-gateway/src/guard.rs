@@ -34,7 +34,8 @@ pub(crate) async fn guard(
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
     ] {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        // The page has a policy of its own.
+        headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
     }
     response
 }
@@ -59,8 +60,9 @@ fn admit(shared: &Shared, client: SocketAddr, request: &Request) -> Result<(), P
     {
         return refuse(StatusCode::UNAUTHORIZED, "token", "a token is needed: Authorization: Bearer");
     }
-    if request.method() == Method::POST && !is_json(headers) {
-        // What a form of another site cannot send without being asked about.
+    // JSON is what a form of another site cannot send without being asked about. Our own forms bear a token.
+    let is_form = matches!(request.uri().path(), "/probe" | "/deliver");
+    if request.method() == Method::POST && !is_form && !is_json(headers) {
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "write Content-Type: application/json");
     }
     shared.clients.take(client.ip().to_string(), Instant::now()).map_err(Problem::too_often)

@@ -6,6 +6,7 @@ mod compose;
 mod connect;
 mod dial;
 mod guard;
+mod page;
 mod policy;
 mod problem;
 mod rate;
@@ -80,6 +81,8 @@ pub(crate) struct Shared {
     pub(crate) places: Semaphore,
     pub(crate) clients: Rates,
     pub(crate) targets: Rates,
+    /// What our own forms bear.
+    pub(crate) form_token: String,
 }
 
 /// The routes of a gateway, to be served by axum with the address of each client
@@ -89,17 +92,31 @@ pub fn router(config: Config) -> Router {
         places: Semaphore::new(config.concurrency.min(Semaphore::MAX_PERMITS)),
         clients: Rates::new(config.per_minute),
         targets: Rates::new(config.per_minute),
+        form_token: form_token(),
         config,
     });
     let body = DefaultBodyLimit::max(shared.config.body);
     Router::new()
         .route("/api/lmtp/connect", get(connect::by_query).post(connect::by_body))
         .route("/api/lmtp/send", post(send::send))
+        .route("/", get(page::page))
+        .route("/page.css", get(page::style))
+        .route("/page.js", get(page::script))
+        .route("/probe", post(page::probe))
+        .route("/deliver", post(page::deliver))
         .fallback(async || Problem::nothing_here())
         .method_not_allowed_fallback(async || Problem::method())
         .layer(body)
         .layer(from_fn_with_state(Arc::clone(&shared), guard::guard))
         .with_state(shared)
+}
+
+/// Another one each time: pages of before are asked to be loaded again.
+fn form_token() -> String {
+    use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+    // The keys of each state are drawn at random by the system.
+    let part = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", part(), part())
 }
 
 /// Serves a gateway until `end` is there, and then those requests that have begun.

@@ -58,6 +58,28 @@ impl Problem {
         Self { phase, ..Self::new(status_of(fault), fault.kind().name(), fault.message()) }
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// As it is written.
+    pub(crate) fn value(&self) -> serde_json::Value {
+        // Only strings are in it.
+        serde_json::to_value(self.written()).unwrap_or_default()
+    }
+
+    fn written(&self) -> Written<'_> {
+        Written {
+            success: false,
+            error: &self.message,
+            kind: self.kind,
+            phase: self.phase,
+            field: self.fields.first().map(|field| field.field),
+            message: &self.message,
+            fields: &self.fields,
+        }
+    }
+
     /// Who asks too often.
     pub(crate) fn too_often(wait: Duration) -> Self {
         let seconds = wait.as_secs() + 1;
@@ -98,16 +120,7 @@ impl From<BytesRejection> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let written = Written {
-            success: false,
-            error: &self.message,
-            kind: self.kind,
-            phase: self.phase,
-            field: self.fields.first().map(|field| field.field),
-            message: &self.message,
-            fields: &self.fields,
-        };
-        let mut response = (self.status, Json(written)).into_response();
+        let mut response = (self.status, Json(self.written())).into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }

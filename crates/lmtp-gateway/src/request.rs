@@ -79,6 +79,17 @@ impl Fields {
         }
     }
 
+    /// A form: the recipients are one text, with commas, semicolons or lines between them.
+    pub(crate) fn form(pairs: Vec<(String, String)>) -> Self {
+        let mut fields = Self::query(pairs);
+        if let Some(Value::String(text)) = fields.fields.get("to") {
+            let to = text.split([',', ';', '\n']).map(str::trim).filter(|to| !to.is_empty());
+            let to = Value::Array(to.map(Value::from).collect());
+            fields.fields.insert("to".into(), to);
+        }
+        fields
+    }
+
     fn complain(&mut self, field: &'static str, message: impl Into<String>) {
         self.wrong.push(Field { field, message: message.into() });
     }

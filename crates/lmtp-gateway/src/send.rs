@@ -26,7 +26,7 @@ const PATIENCE: u64 = 15_000;
 /// What is answered. What stands first is the seed's, by name and type.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Sent {
+pub(crate) struct Sent {
     /// The conversation took place, and every recipient has the server's answer.
     success: bool,
     host: Option<String>,
@@ -55,7 +55,7 @@ struct Sent {
 
 /// What became of the message for a recipient; each that was asked for has one, in that order.
 #[derive(Debug, Serialize)]
-struct Status {
+pub(crate) struct Status {
     recipient: String,
     code: Option<u16>,
     message: Option<String>,
@@ -70,9 +70,14 @@ pub(crate) async fn send(
     State(shared): State<Arc<Shared>>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let mut fields = Fields::parse(&body?)?;
-    let to = fields.to(&shared, PATIENCE);
-    let mail = fields.mail(&shared)?;
+    let (status, sent) = deliver(&shared, Fields::parse(&body?)?).await?;
+    Ok((status, Json(sent)).into_response())
+}
+
+/// Sends what the fields say.
+pub(crate) async fn deliver(shared: &Shared, mut fields: Fields) -> Result<(StatusCode, Sent), Problem> {
+    let to = fields.to(shared, PATIENCE);
+    let mail = fields.mail(shared)?;
     fields.finish()?;
     // Without a complaint there is a message.
     let Some(Mail { envelope, content }) = mail else { return Err(Problem::nothing_here()) };
@@ -83,9 +88,9 @@ pub(crate) async fn send(
             (octets, Some(id))
         }
     };
-    let _place = dial::place(&shared)?;
+    let _place = dial::place(shared)?;
     let begun = Instant::now();
-    let dialled = Dialled::new(&shared, &to).await?;
+    let dialled = Dialled::new(shared, &to).await?;
     let connected = tokio::time::timeout(dialled.left(), dialled.connect()).await;
     let (report, server_name, open_ms) = match connected.unwrap_or_else(|_| Err(dialled.too_late())) {
         Err(fault) => (Report::unsent(envelope.clone(), fault), None, milliseconds(begun)),
@@ -149,7 +154,7 @@ pub(crate) async fn send(
         transcript: dialled.said(),
     };
     let status = fault.map_or(StatusCode::OK, status_of);
-    Ok((status, Json(sent)).into_response())
+    Ok((status, sent))
 }
 
 /// What is known of a message whose time is up.

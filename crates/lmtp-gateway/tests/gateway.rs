@@ -353,3 +353,52 @@ async fn a_server_at_fault_is_502_with_the_phase() {
         assert!(sent["success"] == false && sent["error"].is_string(), "{sent}");
     }
 }
+
+/// The page and its forms, as a browser without scripts uses them.
+#[tokio::test]
+async fn a_page_for_people() {
+    let running = Running::new("fail = [\"rcpt=550:gone@x\"]").await;
+    let (head, page) =
+        running.raw(&format!("GET / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", running.gateway)).await;
+    let policy =
+        "content-security-policy: default-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.to_lowercase().contains(policy), "{head}");
+    assert!(page.contains("<option>main</option>"), "{page}");
+    let token = page.split("formToken\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    for path in ["/page.css", "/page.js"] {
+        let (status, _, head) = running.ask("GET", path, "", "").await;
+        assert!(status == 200 && head.contains("text/"), "{head}");
+    }
+    let form = |path: &'static str, body: String| {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\n\r\n{body}",
+            running.gateway,
+            body.len()
+        );
+        let running = &running;
+        async move { running.raw(&request).await }
+    };
+    let (head, page) =
+        form("/probe", format!("formToken={token}&host=&port=24&tls=none&unixName=main&caName=&timeout=5000")).await;
+    assert!(head.starts_with("HTTP/1.1 200 ") && page.contains("<li>PIPELINING</li>"), "{page}");
+    let message = "unixName=main&host=&port=24&from=ann%40x&to=bob%40x%2C+gone%40x&subject=%3Cb%3EHi&body=Hello";
+    let (head, page) = form("/deliver", format!("formToken={token}&{message}")).await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(
+        page.contains("<td>gone@x</td><td><b class=\"permanent\">permanent</b></td><td>550 5.1.1 Injected fault</td>"),
+        "{page}"
+    );
+    assert_eq!(running.memory.messages().len(), 1);
+    // A form of somebody else's page.
+    for token in ["", "formToken=00000000000000000000000000000000&"] {
+        let (head, _) = form("/deliver", format!("{token}{message}")).await;
+        assert!(head.starts_with("HTTP/1.1 403 "), "{head}");
+    }
+    let (head, page) = form("/probe", format!("formToken={token}&host=%3Cscript%3E&port=24")).await;
+    assert!(
+        head.starts_with("HTTP/1.1 400 ") && page.contains("&lt;script&gt;") && !page.contains("<script>"),
+        "{page}"
+    );
+    assert_eq!(running.memory.messages().len(), 1);
+}

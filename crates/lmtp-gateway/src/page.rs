@@ -1,0 +1,166 @@
+//! The page for people: with scripts it asks the same routes as everybody; without them its forms are answered with a
+//! page.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use serde::Serialize;
+use serde_json::Value;
+use subtle::ConstantTimeEq as _;
+
+use crate::problem::Problem;
+use crate::request::Fields;
+use crate::{Shared, connect, send};
+
+const PAGE: &str = include_str!("page/index.html");
+const STYLE: &str = include_str!("page/page.css");
+const SCRIPT: &str = include_str!("page/page.js");
+/// Nothing but what is served here.
+const POLICY: &str = "default-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// The page.
+pub(crate) async fn page(State(shared): State<Arc<Shared>>) -> Response {
+    let options = |names: Vec<&String>| {
+        let option = |name: &String| format!("<option>{}</option>", escaped(name));
+        names.into_iter().map(option).collect::<String>()
+    };
+    let page = PAGE
+        .replace("@TOKEN@", &shared.form_token)
+        .replace("@SOCKETS@", &options(shared.config.unix.keys().collect()))
+        .replace("@AUTHORITIES@", &options(shared.config.authorities.keys().collect()));
+    shown(StatusCode::OK, page)
+}
+
+pub(crate) async fn style() -> Response {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
+}
+
+pub(crate) async fn script() -> Response {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT).into_response()
+}
+
+type Filled = Result<Form<Vec<(String, String)>>, FormRejection>;
+
+/// The first form, without scripts.
+pub(crate) async fn probe(State(shared): State<Arc<Shared>>, form: Filled) -> Response {
+    let found = match fields(&shared, form) {
+        Ok(fields) => connect::connect(&shared, fields).await.map(|found| (StatusCode::OK, value(&found))),
+        Err(problem) => Err(problem),
+    };
+    answered("The server", found)
+}
+
+/// The second.
+pub(crate) async fn deliver(State(shared): State<Arc<Shared>>, form: Filled) -> Response {
+    let sent = match fields(&shared, form) {
+        Ok(fields) => send::deliver(&shared, fields).await.map(|(status, sent)| (status, value(&sent))),
+        Err(problem) => Err(problem),
+    };
+    answered("The message", sent)
+}
+
+/// The fields of a form that came from our page.
+fn fields(shared: &Shared, form: Filled) -> Result<Fields, Problem> {
+    let Form(mut pairs) = form.map_err(|rejection| Problem::new(rejection.status(), "form", rejection.body_text()))?;
+    let token = pairs.iter().position(|(name, _)| name == "formToken").map(|place| pairs.remove(place).1);
+    let is_ours = token.is_some_and(|token| token.as_bytes().ct_eq(shared.form_token.as_bytes()).into());
+    if !is_ours {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "form",
+            "this form is not from this gateway, or from before it was started again",
+        ));
+    }
+    // What is left empty in a form is not said; a sender, a subject and a text may be empty.
+    pairs.retain(|(name, value)| !value.is_empty() || matches!(name.as_str(), "from" | "subject" | "body"));
+    if pairs.iter().any(|(name, _)| name == "unixName") {
+        pairs.retain(|(name, _)| !matches!(name.as_str(), "host" | "port" | "tls"));
+    }
+    Ok(Fields::form(pairs))
+}
+
+fn value(answer: &impl Serialize) -> Value {
+    // Only strings and numbers are in it.
+    serde_json::to_value(answer).unwrap_or_default()
+}
+
+/// A page with the answer.
+fn answered(title: &str, answer: Result<(StatusCode, Value), Problem>) -> Response {
+    let (status, answer) = answer.unwrap_or_else(|problem| (problem.status(), problem.value()));
+    let mut body = String::new();
+    if let Some(recipients) = answer["deliveryStatus"].as_array() {
+        body.push_str("<table><tr><th scope=\"col\">Recipient</th><th scope=\"col\">Outcome</th><th scope=\"col\">Answer</th></tr>");
+        for told in recipients {
+            let text = |name: &str| escaped(told[name].as_str().unwrap_or("(none)"));
+            let outcome = text("outcome");
+            // Writing to a String cannot fail.
+            let _ = write!(
+                body,
+                "<tr><td>{}</td><td><b class=\"{outcome}\">{outcome}</b></td><td>{}</td></tr>",
+                text("recipient"),
+                text("message")
+            );
+        }
+        body.push_str("</table>");
+    }
+    if let Some(greeting) = answer["greeting"].as_str() {
+        let _ = write!(body, "<p>{}</p><ul>", escaped(greeting));
+        for capability in answer["capabilities"].as_array().into_iter().flatten() {
+            let _ = write!(body, "<li>{}</li>", escaped(capability.as_str().unwrap_or_default()));
+        }
+        body.push_str("</ul>");
+    }
+    if let Some(error) = answer["error"].as_str() {
+        let _ = write!(body, "<p class=\"error\">{}</p>", escaped(error));
+    }
+    let page = format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>LMTP: {title}</title>\
+         <link rel=\"stylesheet\" href=\"/page.css\"></head><body><main><h1>{title}</h1>{body}<p><a href=\"/\">Back</a></p></main></body></html>"
+    );
+    shown(status, page)
+}
+
+fn shown(status: StatusCode, page: String) -> Response {
+    let mut response = (status, Html(page)).into_response();
+    response.headers_mut().insert(HeaderName::from_static("content-security-policy"), HeaderValue::from_static(POLICY));
+    response
+}
+
+/// Text within HTML, in an attribute as well.
+fn escaped(text: &str) -> String {
+    text.chars().fold(String::new(), |mut safe, char| {
+        match char {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            char => safe.push(char),
+        }
+        safe
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_stays_text() {
+        assert_eq!(escaped("<b class='x' id=\"y\">&"), "&lt;b class=&#39;x&#39; id=&quot;y&quot;&gt;&amp;");
+    }
+
+    /// The policy forbids what is written into a page.
+    #[test]
+    fn nothing_is_written_into_the_page() {
+        for forbidden in ["<style", "style=", "onclick", "javascript:", "http://"] {
+            assert!(!PAGE.contains(forbidden), "{forbidden}");
+        }
+        assert_eq!(PAGE.matches("<script").count(), 1);
+        assert!(!SCRIPT.contains("innerHTML") && !SCRIPT.contains("eval("));
+    }
+}
