@@ -87,24 +87,42 @@ fn deliver(args: &Deliver) -> Result<Report, String> {
     if io::stdin().is_terminal() {
         Console::new().note("reading the message from the terminal; end it with Ctrl-D");
     }
-    let message = message(io::stdin().lock()).map_err(|error| format!("cannot read the message: {error}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| error.to_string())?.block_on(async {
-        let cancel = Cancel::new();
-        let stopped = cancel.clone();
-        let (mut terminate, mut interrupt) = signal(SignalKind::terminate())
-            .and_then(|first| Ok((first, signal(SignalKind::interrupt())?)))
-            .map_err(|error| error.to_string())?;
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            stopped.cancel();
-        });
-        let folders = vec![args.folder.as_deref(); envelope.recipients().len()];
-        Ok(delivery.deliver_with(&envelope, message, &folders, &cancel).await)
-    })
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let delivered = runtime.block_on(hand_over(args, &envelope, &delivery));
+    // Standard input may still be read: nobody waits for that.
+    runtime.shutdown_background();
+    delivered
+}
+
+async fn hand_over(args: &Deliver, envelope: &Envelope, delivery: &Delivery) -> Result<Report, String> {
+    let cancel = Cancel::new();
+    let signals = || Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?));
+    let (mut terminate, mut interrupt) = signals().map_err(|error: io::Error| error.to_string())?;
+    let heard = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let mut heard = std::pin::pin!(heard);
+    let read = tokio::task::spawn_blocking(|| message(io::stdin().lock()));
+    let message = tokio::select! {
+        read = read => read.map_err(io::Error::other).and_then(|read| read),
+        () = &mut heard => return Err("stopped by a signal".into()),
+    };
+    let message = message.map_err(|error| format!("cannot read the message: {error}"))?;
+    let folders = vec![args.folder.as_deref(); envelope.recipients().len()];
+    let mut delivering = std::pin::pin!(delivery.deliver_with(envelope, message, &folders, &cancel));
+    let report = tokio::select! {
+        report = &mut delivering => report,
+        () = &mut heard => {
+            cancel.cancel();
+            delivering.await
+        }
+    };
+    delivery.close().await;
+    Ok(report)
 }
 
 fn configured(file: &Path) -> Result<Delivery, String> {
@@ -228,7 +246,6 @@ struct Told {
     from: String,
     all_delivered: bool,
     recipients: Vec<ToldRecipient>,
-    error: Option<()>,
 }
 
 #[derive(Debug, Serialize)]
@@ -263,7 +280,6 @@ impl From<&Report> for Told {
             from: report.from().to_string(),
             all_delivered: report.all_delivered(),
             recipients: recipients.collect(),
-            error: None,
         }
     }
 }

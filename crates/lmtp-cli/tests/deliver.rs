@@ -144,6 +144,60 @@ fn stopped_by_a_signal_it_says_to_try_again() {
     assert!(output.status.code() == Some(75) && said.starts_with("4.4.2 "), "{:?} {said}", output.status);
 }
 
+/// Some mail systems take a process that a signal has ended for a refusal.
+#[test]
+fn stopped_while_it_reads_it_says_to_try_again() {
+    let served = Served::new(&[]);
+    let mut child = command(&served.1.path().join("deliver.toml"), &["--from", "ann@x", "bob@x"]).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"Subject: x\n").unwrap();
+    thread::sleep(Duration::from_millis(700));
+    let mut kill = Command::new("sh");
+    assert!(kill.args(["-c", "kill -s TERM \"$1\"", "sh"]).arg(child.id().to_string()).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.code() == Some(75) && said.starts_with("4.3.5 stopped by a signal"),
+        "{:?} {said}",
+        output.status
+    );
+    drop(input);
+    assert!(served.inbox("bob").is_empty());
+}
+
+/// It takes leave as a client should (RFC 5321 section 4.1.1.10).
+#[test]
+fn it_says_quit() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("lmtp");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let config = folder.path().join("deliver.toml");
+    fs::write(&config, format!("socket_path = \"{}\"\n", socket.display())).unwrap();
+    let heard = thread::spawn(move || {
+        use std::io::{BufRead as _, BufReader};
+        let (stream, _) = listener.accept().unwrap();
+        let mut say = stream.try_clone().unwrap();
+        let mut heard = Vec::new();
+        say.write_all(b"220 mx\r\n").unwrap();
+        let mut in_content = false;
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let reply: &[u8] = match line.split(' ').next().unwrap() {
+                "." if in_content => b"250 2.0.0 ok\r\n",
+                _ if in_content => continue,
+                "DATA" => b"354 go\r\n",
+                "QUIT" => b"221 bye\r\n",
+                _ => b"250 ok\r\n",
+            };
+            in_content = reply.starts_with(b"3") || in_content && line != ".";
+            heard.push(line);
+            say.write_all(reply).unwrap();
+        }
+        heard
+    });
+    assert_eq!(deliver(&config, &["--from", "ann@x", "bob@x"], "Subject: x\n\nHi\n").0, Some(0));
+    assert_eq!(heard.join().unwrap().last().unwrap(), "QUIT");
+}
+
 /// More than is kept in memory.
 #[test]
 fn a_large_message_arrives() {

@@ -80,6 +80,12 @@ impl Delivery {
         report
     }
 
+    /// Says QUIT on the connections that nobody uses, each within a few seconds. Those in use go on, and are kept
+    /// afterwards as before.
+    pub async fn close(&self) {
+        join_all(self.0.pools.iter().map(Pool::close)).await;
+    }
+
     /// What has been counted.
     pub fn metrics(&self) -> Metrics {
         self.0.counts.now()
@@ -108,15 +114,7 @@ impl Job<'_> {
             }
         }
         let going = groups.into_iter().map(|(targets, places)| self.along(targets, places));
-        let told = if self.message.is_shared() {
-            join_all(going).await
-        } else {
-            let mut told = Vec::new();
-            for going in going {
-                told.push(going.await);
-            }
-            told
-        };
+        let told = join_all(going).await;
         for (place, found) in told.into_iter().flatten() {
             settled[place] = Some(found);
         }

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use lmtp_tokio::proto::Escaped;
 use lmtp_tokio::{Client, Envelope, Fault, FaultKind, Handle, Outcome, Phase, Report};
 use tokio::sync::Semaphore;
@@ -12,6 +13,9 @@ use crate::message::Message;
 use crate::metrics::{Counts, more};
 use crate::options::{Problem, TargetOptions};
 use crate::target::Target;
+
+/// So long for the reply to QUIT.
+const LEAVE: Duration = Duration::from_secs(3);
 
 /// Connections to one server.
 #[derive(Debug)]
@@ -33,6 +37,18 @@ struct Connection {
     made: Instant,
     used: Instant,
     messages: u64,
+}
+
+impl Connection {
+    /// Says QUIT, and waits for the answer for a little while.
+    async fn quit(self, target: String) {
+        let error = match tokio::time::timeout(LEAVE, self.client.quit()).await {
+            Ok(Ok(())) => return,
+            Ok(Err(fault)) => Escaped(fault.message().as_bytes()).to_string(),
+            Err(_) => "no reply to QUIT".to_owned(),
+        };
+        tracing::debug!(target, error, "the connection did not end well");
+    }
 }
 
 impl Pool {
@@ -81,9 +97,17 @@ impl Pool {
     fn take(&self) -> Option<Connection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        // Those that are too old are closed.
-        idle.retain(|one| now - one.used < self.most_idle && now - one.made < self.most_age);
+        let is_old = |one: &mut Connection| now - one.used >= self.most_idle || now - one.made >= self.most_age;
+        for old in idle.extract_if(.., is_old) {
+            tokio::spawn(old.quit(self.target.name.clone()));
+        }
         idle.pop()
+    }
+
+    /// Says QUIT on all connections that nobody uses.
+    pub(crate) async fn close(&self) {
+        let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        join_all(idle.into_iter().map(|one| one.quit(self.target.name.clone()))).await;
     }
 
     async fn connect(&self, cancel: &Cancel, counts: &Counts) -> Result<Connection, Fault> {
@@ -104,13 +128,7 @@ impl Pool {
         message: &Message,
         cancel: &Cancel,
     ) -> Report {
-        let body = match message.body() {
-            Ok(body) => body,
-            Err(error) => {
-                let why = format!("cannot read the message: {error}");
-                return Report::unsent(envelope.clone(), Fault::new(FaultKind::Body, Phase::Body, why));
-            }
-        };
+        let body = message.body();
         let handle = connection.handle.clone();
         let delivered = unless_cancelled(cancel, &handle, connection.client.deliver(envelope, body)).await;
         let report = match delivered {
@@ -127,10 +145,9 @@ impl Pool {
         let is_limited = report.error().is_some_and(|fault| fault.kind() == FaultKind::Limit);
         if connection.client.is_ready() && !is_limited && connection.messages < self.most_messages {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-        } else if let Err(fault) = connection.client.quit().await {
-            // The answers stand.
-            let message = Escaped(fault.message().as_bytes()).to_string();
-            tracing::debug!(target = self.target.name, error = message, "the connection did not end well");
+        } else {
+            // The answers stand; nobody waits for how it ends.
+            tokio::spawn(connection.quit(self.target.name.clone()));
         }
         report
     }
