@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::conformance::Conformance;
 use crate::deliver::Deliver;
 use crate::serve::Serve;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     Send(Send),
     Serve(Box<Serve>),
     Deliver(Deliver),
+    Conformance(Conformance),
     Demo(Demo),
 }
 

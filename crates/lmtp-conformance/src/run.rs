@@ -46,7 +46,10 @@ pub fn run(check: &Check, addresses: &Addresses, conversation: &mut dyn Conversa
 /// Runs a check, sending no more than `cut` octets at a time.
 pub fn run_cut(check: &Check, addresses: &Addresses, conversation: &mut dyn Conversation, cut: usize) -> Verdict {
     if check.needs.contains(&Need::Bad) && addresses.bad.is_none() {
-        return Verdict { outcome: Outcome::NotRun("an address to be refused was not given".to_owned()), transcript: Vec::new() };
+        return Verdict {
+            outcome: Outcome::NotRun("an address to be refused was not given".to_owned()),
+            transcript: Vec::new(),
+        };
     }
     let mut play = Play { conversation, reader: Reader::default(), transcript: Vec::new(), offers: Vec::new(), cut };
     let outcome = match play.steps(check, addresses) {
@@ -80,7 +83,11 @@ impl Play<'_> {
                         self.offers = reply.lines[1..].to_vec();
                     }
                     // The greeting and the reply to LHLO have none, and nor has 3yz (RFC 2034 section 4).
-                    if replies > 2 && self.offers("ENHANCEDSTATUSCODES") && reply.code / 100 != 3 && !reply.has_enhanced_code() {
+                    if replies > 2
+                        && self.offers("ENHANCEDSTATUSCODES")
+                        && reply.code / 100 != 3
+                        && !reply.has_enhanced_code()
+                    {
                         let lhlo = reply.lines.len() > 1 && reply.code == 250;
                         if !lhlo {
                             return Err(Outcome::Failed("a reply without its enhanced code (R2034-4-a)".to_owned()));
@@ -92,6 +99,7 @@ impl Play<'_> {
                 }
                 Step::Offers(keyword) if self.offers(keyword) => {}
                 Step::Offers(keyword) => return Err(Outcome::Failed(format!("{keyword} is not offered"))),
+                Step::Over => {}
                 Step::Closed => {
                     self.flush(&mut ahead);
                     match self.reader.reply(self.conversation) {
@@ -157,7 +165,8 @@ impl Play<'_> {
 
 pub(crate) fn matches(pattern: &str, code: u16) -> bool {
     let code = code.to_string();
-    pattern.len() == code.len() && pattern.chars().zip(code.chars()).all(|(want, have)| matches!(want, 'y' | 'z') || want == have)
+    pattern.len() == code.len()
+        && pattern.chars().zip(code.chars()).all(|(want, have)| matches!(want, 'y' | 'z') || want == have)
 }
 
 /// Octets as they can be shown on a line, cut where they get long.

@@ -9,6 +9,7 @@
 //! | `S: CODE [xN]` | N replies, each of this code; `y` and `z` are any digit, `a\|b` is either |
 //! | `offers WORD` | the reply to LHLO offered it |
 //! | `open` `mail N` `data` `alive` `closed` | the common passages |
+//! | `over` | at the end: the server may close or stay |
 //!
 //! `*N ` before a line of `C:` or `D:` repeats it. `\r \n \0 \t \xHH \\` are octets.
 //! A check that does not say `closed` at its end goes on with QUIT, 221 and the close.
@@ -25,6 +26,8 @@ pub(crate) enum Step {
     /// The extension was offered in the reply to LHLO.
     Offers(String),
     Closed,
+    /// Nothing is asked of what comes next. Only at the end of a text.
+    Over,
 }
 
 pub(crate) fn parse(text: &str) -> Vec<Check> {
@@ -49,7 +52,9 @@ fn check(block: &str) -> Check {
     let about = lines.next().expect("a sentence").to_owned();
     let mut steps: Vec<Step> = lines.flat_map(steps).collect();
     // A reply too many would be read in place of 221.
-    if steps.last() != Some(&Step::Closed) {
+    if steps.last() == Some(&Step::Over) {
+        steps.pop();
+    } else if steps.last() != Some(&Step::Closed) {
         steps.extend([Step::Send("QUIT\\r\\n".to_owned()), Step::Expect("221".to_owned()), Step::Closed]);
     }
     Check {
@@ -98,6 +103,7 @@ fn steps(line: &str) -> Vec<Step> {
         }
         ("data", "") => said(&["C: DATA", "S: 354"]),
         ("alive", "") => said(&["C: NOOP", "S: 250"]),
+        ("over", "") => vec![Step::Over],
         ("closed", "") => vec![Step::Closed],
         _ => panic!("{step} is no step"),
     }

@@ -160,8 +160,11 @@ impl Broken {
 
     fn say(&mut self, code: u16, text: &str) {
         let class = if self.is(Fault::WrongEnhancedClass) && code == 250 { 5 } else { code / 100 };
-        let enhanced =
-            if code == 354 || code == 220 || self.is(Fault::NoEnhancedCodes) { String::new() } else { format!("{class}.0.0 ") };
+        let enhanced = if code == 354 || code == 220 || self.is(Fault::NoEnhancedCodes) {
+            String::new()
+        } else {
+            format!("{class}.0.0 ")
+        };
         let end = if self.is(Fault::RepliesWithLf) { "\n" } else { "\r\n" };
         self.said.extend(format!("{code} {enhanced}{text}{end}").into_bytes());
     }
@@ -187,7 +190,8 @@ impl Broken {
     }
 
     fn command(&mut self) -> bool {
-        let found = if self.is(Fault::LfEndsCommands) { find(&self.unread, b"\n") } else { find(&self.unread, b"\r\n") };
+        let found =
+            if self.is(Fault::LfEndsCommands) { find(&self.unread, b"\n") } else { find(&self.unread, b"\r\n") };
         let Some(end) = found else { return false };
         let length = if self.is(Fault::LfEndsCommands) { 1 } else { 2 };
         let line: Vec<u8> = self.unread.drain(..end + length).collect();
@@ -215,7 +219,9 @@ impl Broken {
             "RCPT" => self.rcpt(argument),
             "DATA" | "RSET" | "QUIT" if !argument.is_empty() => self.say(501, "no argument"),
             "DATA" if self.has_chunks && !self.is(Fault::DataAfterBdat) => self.say(503, "BDAT"),
-            "DATA" if self.recipients.is_empty() && !self.is(Fault::DataWithoutRecipients) => self.say(503, "RCPT first"),
+            "DATA" if self.recipients.is_empty() && !self.is(Fault::DataWithoutRecipients) => {
+                self.say(503, "RCPT first")
+            }
             "DATA" => {
                 self.say(354, "go ahead");
                 self.reading = Reading::Content;
@@ -252,7 +258,6 @@ impl Broken {
     }
 
     fn lhlo(&mut self, name: &str) {
-
         if !(is_address(&format!("a@{name}")) || self.is(Fault::NamelessLhlo)) {
             return self.say(501, "who");
         }
@@ -262,7 +267,9 @@ impl Broken {
         self.knows_client = true;
         let pipelining = if self.is(Fault::NoPipelining) { "" } else { "250-PIPELINING\r\n" };
         let end = if self.is(Fault::RepliesWithLf) { "\n" } else { "\r\n" };
-        let offers = format!("250-model.example\r\n{pipelining}250-ENHANCEDSTATUSCODES\r\n250-SIZE\r\n250-CHUNKING\r\n250 8BITMIME{end}");
+        let offers = format!(
+            "250-model.example\r\n{pipelining}250-ENHANCEDSTATUSCODES\r\n250-SIZE\r\n250-CHUNKING\r\n250 8BITMIME{end}"
+        );
         self.said.extend(offers.into_bytes());
     }
 
@@ -286,7 +293,8 @@ impl Broken {
             return Err(501);
         }
         for parameter in rest.split(' ').filter(|word| !word.is_empty()) {
-            let (keyword, value) = parameter.split_once('=').map_or((parameter, None), |(word, value)| (word, Some(value)));
+            let (keyword, value) =
+                parameter.split_once('=').map_or((parameter, None), |(word, value)| (word, Some(value)));
             let is_keyword = keyword.starts_with(|letter: char| letter.is_ascii_alphanumeric());
             if !is_keyword || value.is_some_and(|value| value.is_empty() || value.contains('=')) {
                 return Err(501);
