@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::conformance::Conformance;
 use crate::deliver::Deliver;
 use crate::gateway::Gateway;
 use crate::serve::Serve;
@@ -30,6 +31,7 @@ pub(crate) enum Command {
     Serve(Box<Serve>),
     Deliver(Deliver),
     Gateway(Box<Gateway>),
+    Conformance(Conformance),
     Demo(Demo),
 }
 

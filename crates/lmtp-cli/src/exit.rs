@@ -15,7 +15,7 @@ use crate::hint;
 pub(crate) enum Exit {
     /// All went as asked.
     Done = 0,
-    /// The demonstration did not go as scripted.
+    /// The demonstration did not go as scripted, or a check of conformance failed.
     NotAsScripted = 1,
     /// The command line is wrong; nothing was dialled (`EX_USAGE`).
     Usage = 64,

@@ -1,11 +1,12 @@
 //! The program `lmtp`: LMTP (RFC 2033) at the command line.
 //!
 //! Read from here down: [`args`] is what can be asked for, [`send`], [`probe`],
-//! [`serve`], [`deliver`], [`gateway`] and [`demo`] do it, [`exit`] is what the caller is told. A connection is set
-//! up in [`session`]; what is printed goes through [`console`] and [`json`].
+//! [`serve`], [`deliver`], [`gateway`], [`conformance`] and [`demo`] do it, [`exit`] is what the caller is told. A
+//! connection is set up in [`session`]; what is printed goes through [`console`] and [`json`].
 
 mod args;
 mod capability;
+mod conformance;
 mod console;
 mod deliver;
 mod demo;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Ok(Command::Send(args)) => send::run(&args),
         Ok(Command::Demo(args)) => demo::run(&args),
         Ok(Command::Serve(args)) => serve::run(*args),
+        Ok(Command::Conformance(args)) => conformance::run(&args),
         Ok(Command::Deliver(args)) => deliver::run(&args),
         Ok(Command::Gateway(args)) => gateway::run(*args),
         Err(error) => usage::report(&error),

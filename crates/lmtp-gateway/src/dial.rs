@@ -41,14 +41,16 @@ impl Dialled {
         };
         let (named, texts) = match &to.place {
             Place::Unix(name) => {
+                shared.targets.take(format!("unix {name}"), Instant::now()).map_err(Problem::too_often)?;
                 let path = shared.config.unix.get(name).map(|path| format!("unix:{}", path.display()));
                 (format!("unix:{name}"), path.into_iter().collect())
             }
             Place::Tcp { host, port } => {
-                let rate = shared.targets.take(host.trim_end_matches('.').to_lowercase(), Instant::now());
-                rate.map_err(Problem::too_often)?;
                 let found = found(host, *port, to.patience).await.map_err(|fault| Problem::upstream(&fault))?;
                 let allowed = shared.config.policy.addresses(host, *port, &found).map_err(refused)?;
+                // By where it leads, whatever it is called.
+                let key = allowed.first().map(|address| format!("{address} {port}")).unwrap_or_default();
+                shared.targets.take(key, Instant::now()).map_err(Problem::too_often)?;
                 let text = |address: IpAddr| match address {
                     IpAddr::V4(address) => format!("{scheme}://{address}:{port}"),
                     IpAddr::V6(address) => format!("{scheme}://[{address}]:{port}"),

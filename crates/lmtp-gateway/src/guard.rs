@@ -1,6 +1,6 @@
 //! Who may ask at all: not a page of somebody else's in the browser of somebody who may.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,6 +30,7 @@ pub(crate) async fn guard(
         ("cache-control", "no-store"),
         ("content-security-policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
         ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
         ("referrer-policy", "no-referrer"),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
@@ -55,6 +56,8 @@ fn admit(shared: &Shared, client: SocketAddr, request: &Request) -> Result<(), P
     if is_foreign || site.is_some_and(|site| !matches!(site.as_str(), "same-origin" | "none")) {
         return refuse(StatusCode::FORBIDDEN, "origin", "another site may not ask this gateway");
     }
+    // Before the token is looked at: who guesses is counted, too.
+    shared.clients.take(network(client.ip()), Instant::now()).map_err(Problem::too_often)?;
     if let Some(token) = &shared.config.token
         && !is_borne(headers, token)
     {
@@ -65,7 +68,15 @@ fn admit(shared: &Shared, client: SocketAddr, request: &Request) -> Result<(), P
     if request.method() == Method::POST && !is_form && !is_json(headers) {
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "write Content-Type: application/json");
     }
-    shared.clients.take(client.ip().to_string(), Instant::now()).map_err(Problem::too_often)
+    Ok(())
+}
+
+/// Whose address that is: an IPv6 client has a whole network of them.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
+        address @ IpAddr::V4(_) => address.to_string(),
+    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -78,7 +78,10 @@ fn fields(shared: &Shared, form: Filled) -> Result<Fields, Problem> {
     // What is left empty in a form is not said; a sender, a subject and a text may be empty.
     pairs.retain(|(name, value)| !value.is_empty() || matches!(name.as_str(), "from" | "subject" | "body"));
     if pairs.iter().any(|(name, _)| name == "unixName") {
-        pairs.retain(|(name, _)| !matches!(name.as_str(), "host" | "port" | "tls"));
+        pairs.retain(|(name, _)| !matches!(name.as_str(), "host" | "port" | "tls" | "caName"));
+    }
+    if pairs.iter().any(|(name, value)| name == "tls" && value == "none") {
+        pairs.retain(|(name, _)| name != "caName");
     }
     Ok(Fields::form(pairs))
 }

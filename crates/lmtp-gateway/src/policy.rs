@@ -4,7 +4,7 @@
 //! name is looked up once, each of its addresses is judged in every form that it can have, and what was judged is
 //! what is dialled.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 /// Whom the gateway may dial.
@@ -108,9 +108,15 @@ impl Policy {
         let may = |address: &IpAddr| {
             faces(*address).into_iter().all(|face| {
                 let is_listed = self.rules.iter().any(|rule| rule.is_for(port) && rule.contains(face));
-                // A name is what its owner says it is. He may not say that it is this machine, unless he says so by
-                // the one name that means it.
-                is_listed || is_named && (!is_special(face) || name == "localhost" && face.is_loopback())
+                match special(face) {
+                    // What is not meant for everybody has to be meant: by a network that lies within it, or by
+                    // the one name that means this machine.
+                    Some(range) => {
+                        let means = |rule: &Target| rule.is_for(port) && rule.contains(face) && rule.lies_within(range);
+                        self.rules.iter().any(means) || is_named && name == "localhost" && face.is_loopback()
+                    }
+                    None => is_listed || is_named,
+                }
             })
         };
         let allowed: Vec<IpAddr> = found.iter().copied().filter(may).collect();
@@ -124,15 +130,11 @@ impl Target {
     }
 
     fn contains(&self, address: IpAddr) -> bool {
-        match (&self.whom, address) {
-            (Whom::Network(IpAddr::V4(network), bits), IpAddr::V4(address)) => {
-                (network.to_bits() ^ address.to_bits()).leading_zeros() >= *bits
-            }
-            (Whom::Network(IpAddr::V6(network), bits), IpAddr::V6(address)) => {
-                (network.to_bits() ^ address.to_bits()).leading_zeros() >= *bits
-            }
-            _ => false,
-        }
+        matches!(self.whom, Whom::Network(network, bits) if is_in(address, (network, bits)))
+    }
+
+    fn lies_within(&self, range: (IpAddr, u32)) -> bool {
+        matches!(self.whom, Whom::Network(network, bits) if bits >= range.1 && is_in(network, range))
     }
 }
 
@@ -172,31 +174,63 @@ fn faces(address: IpAddr) -> Vec<IpAddr> {
         // IPv4-mapped: the kernel speaks IPv4 there, so that is what it is. IPv4-compatible likewise, but for :: and ::1.
         [0, 0, 0, 0, 0, 0xffff, ..] => vec![last],
         [0, 0, 0, 0, 0, 0, ..] if !outer.is_unspecified() && !outer.is_loopback() => vec![address, last],
-        // NAT64 (RFC 6052, RFC 8215), 6to4, Teredo.
-        [0x64, 0xff9b, 0, 0, 0, 0, ..] | [0x64, 0xff9b, 1, ..] => vec![address, last],
+        // Translated (SIIT, RFC 2765), NAT64 (RFC 6052), and its local prefixes (RFC 8215), where the address may stand at
+        // any of its places: none of it is dialled.
+        [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => vec![address, last],
+        [0x64, 0xff9b, 1, ..] => vec![address, IpAddr::V4(Ipv4Addr::UNSPECIFIED)],
+        // 6to4, Teredo with its server, ISATAP.
         [0x2002, high, low, ..] => vec![address, v4(high, low)],
-        [0x2001, 0, .., high, low] => vec![address, v4(!high, !low)],
+        [0x2001, 0, first, second, .., high, low] => vec![address, v4(first, second), v4(!high, !low)],
+        [_, _, _, _, 0 | 0x200, 0x5efe, ..] => vec![address, last],
         _ => vec![address],
     }
 }
 
-/// What is this machine, this line or nobody: loopback, link-local (where clouds tell secrets), multicast, unspecified.
-fn is_special(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => {
-            address.is_loopback()
-                || address.is_link_local()
-                || address.is_multicast()
-                || address.is_broadcast()
-                || address.octets()[0] == 0
-        }
-        IpAddr::V6(address) => {
-            address == Ipv6Addr::LOCALHOST
-                || address.is_unspecified()
-                || address.is_multicast()
-                || address.segments()[0] & 0xffc0 == 0xfe80
-        }
+/// Whether so many leading bits are the same.
+fn is_in(address: IpAddr, (network, bits): (IpAddr, u32)) -> bool {
+    match (network, address) {
+        (IpAddr::V4(network), IpAddr::V4(address)) => (network.to_bits() ^ address.to_bits()).leading_zeros() >= bits,
+        (IpAddr::V6(network), IpAddr::V6(address)) => (network.to_bits() ^ address.to_bits()).leading_zeros() >= bits,
+        _ => false,
     }
+}
+
+/// The range that an address is of, if it is not one of the Internet at large (RFC 6890 and the registries that it
+/// began): this machine, this line (where clouds tell secrets), this site, documentation, multicast, nobody.
+fn special(address: IpAddr) -> Option<(IpAddr, u32)> {
+    const V4: [([u8; 4], u32); 16] = [
+        ([0, 0, 0, 0], 8),
+        ([10, 0, 0, 0], 8),
+        ([100, 64, 0, 0], 10),
+        ([127, 0, 0, 0], 8),
+        ([169, 254, 0, 0], 16),
+        ([172, 16, 0, 0], 12),
+        ([192, 0, 0, 0], 24),
+        ([192, 0, 2, 0], 24),
+        ([192, 88, 99, 0], 24),
+        ([192, 168, 0, 0], 16),
+        ([198, 18, 0, 0], 15),
+        ([198, 51, 100, 0], 24),
+        ([203, 0, 113, 0], 24),
+        ([224, 0, 0, 0], 4),
+        ([240, 0, 0, 0], 5),
+        ([248, 0, 0, 0], 5),
+    ];
+    const V6: [([u16; 8], u32); 10] = [
+        ([0, 0, 0, 0, 0, 0, 0, 0], 96),
+        ([0x100, 0, 0, 0, 0, 0, 0, 0], 64),
+        ([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),
+        ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
+        ([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),
+        ([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16),
+        ([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),
+        ([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10),
+        ([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10),
+        ([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),
+    ];
+    let ranges = V4.map(|(octets, bits)| (IpAddr::from(octets), bits)).into_iter();
+    let ranges = ranges.chain(V6.map(|(words, bits)| (IpAddr::from(words), bits)));
+    ranges.into_iter().find(|range| is_in(address, *range))
 }
 
 #[cfg(test)]
@@ -245,17 +279,14 @@ mod tests {
     #[test]
     fn nobody_is_dialled_who_is_not_on_the_list() {
         let none = policy(&[]);
-        assert!(!may(&none, "mail.example.org", 24, "192.0.2.7") && !may(&none, "192.0.2.7", 24, "192.0.2.7"));
-        let list = policy(
-            &["mail.example.org:2424", "198.51.100.0/24", "2001:db8::/32:24"]
-                .map(|rule| if rule.ends_with(":24") { "[2001:db8::/32]:24" } else { rule }),
-        );
-        assert!(may(&list, "MAIL.example.org.", 2424, "192.0.2.7 10.0.0.7"));
-        assert!(!may(&list, "mail.example.org", 24, "192.0.2.7"), "another port");
-        assert!(!may(&list, "mail.example.org.evil.net", 2424, "192.0.2.7"));
-        assert!(may(&list, "198.51.100.9", 24, "198.51.100.9") && may(&list, "any.net", 24, "198.51.100.9"));
-        assert!(!may(&list, "198.51.101.9", 24, "198.51.101.9"));
-        assert!(may(&list, "[2001:db8::9]", 24, "2001:db8::9") && !may(&list, "[2001:db8::9]", 2424, "2001:db8::9"));
+        assert!(!may(&none, "mail.example.org", 24, "9.9.9.9") && !may(&none, "9.9.9.9", 24, "9.9.9.9"));
+        let list = policy(&["mail.example.org:2424", "9.9.9.0/24", "[2a00::/32]:24"]);
+        assert!(may(&list, "MAIL.example.org.", 2424, "8.8.8.8 2a01::1"));
+        assert!(!may(&list, "mail.example.org", 24, "8.8.8.8"), "another port");
+        assert!(!may(&list, "mail.example.org.evil.net", 2424, "8.8.8.8"));
+        assert!(may(&list, "9.9.9.9", 24, "9.9.9.9") && may(&list, "any.net", 24, "9.9.9.9"));
+        assert!(!may(&list, "9.9.8.9", 24, "9.9.8.9"));
+        assert!(may(&list, "[2a00::9]", 24, "2a00::9") && !may(&list, "[2a00::9]", 2424, "2a00::9"));
     }
 
     #[test]
@@ -266,39 +297,66 @@ mod tests {
         }
     }
 
-    /// A name that is on the list, and whose owner lets it lead here.
+    /// Not by a name that is on the list and whose owner lets it lead there, and not by a network that is everything.
     #[test]
-    fn a_name_does_not_lead_to_this_machine() {
-        let list = policy(&["mail.example.org"]);
+    fn what_is_special_has_to_be_meant() {
+        let lists = [
+            policy(&["mail.example.org"]),
+            policy(&["0.0.0.0/0", "::/0"]),
+            policy(&["mail.example.org", "126.0.0.0/7"]),
+        ];
         for found in [
             "127.0.0.1",
             "127.1.2.3",
             "169.254.169.254",
             "0.0.0.0",
             "0.1.2.3",
+            "10.0.0.1",
+            "100.64.0.1",
+            "172.31.0.1",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.168.0.1",
+            "198.18.0.1",
+            "198.51.100.1",
+            "203.0.113.1",
             "224.0.0.1",
+            "240.0.0.1",
             "255.255.255.255",
             "::1",
             "::",
             "fe80::1",
+            "fec0::1",
+            "fd00:ec2::254",
             "ff02::1",
+            "2001:db8::1",
+            "::127.0.0.1",
             "::ffff:127.0.0.1",
             "::ffff:169.254.169.254",
-            "::127.0.0.1",
+            "::ffff:0:127.0.0.1",
             "64:ff9b::7f00:1",
             "64:ff9b:1::a9fe:a9fe",
+            "64:ff9b:1:7f00:0:100::",
             "2002:7f00:1::",
             "2001:0:1:2:3:4:80ff:fffe",
+            "2001:0:7f00:1:3:4:5:6",
+            "2a00::5efe:7f00:1",
+            "2a00::200:5efe:a00:1",
         ] {
-            assert!(!may(&list, "mail.example.org", 24, found), "{found}");
-            // One good address beside it does not make it good, and is what is dialled.
-            let both: Vec<IpAddr> = vec![found.parse().unwrap(), "192.0.2.7".parse().unwrap()];
-            assert_eq!(
-                list.addresses("mail.example.org", 24, &both).unwrap(),
-                ["192.0.2.7".parse::<IpAddr>().unwrap()]
-            );
+            for list in &lists {
+                assert!(!may(list, "mail.example.org", 24, found), "{found}");
+                // One good address beside it does not make it good, and is what is dialled.
+                let both: Vec<IpAddr> = vec![found.parse().unwrap(), "9.9.9.9".parse().unwrap()];
+                if let Ok(allowed) = list.addresses("mail.example.org", 24, &both) {
+                    assert_eq!(allowed, ["9.9.9.9".parse::<IpAddr>().unwrap()]);
+                }
+            }
         }
-        assert!(may(&list, "mail.example.org", 24, "10.0.0.7 64:ff9b::c000:207 2001:db8::1"));
+        assert!(may(&lists[0], "mail.example.org", 24, "9.9.9.9 64:ff9b::909:909 2a00::1"));
+        assert!(
+            may(&policy(&["10.0.0.0/8"]), "mail.internal", 24, "10.0.0.7")
+                && may(&policy(&["10.1.0.0/16"]), "10.1.2.3", 24, "10.1.2.3")
+        );
         assert!(may(&policy(&["localhost"]), "localhost.", 24, "127.0.0.1 ::1"));
         assert!(!may(&policy(&["localhost"]), "localhost", 24, "169.254.169.254"));
     }
@@ -309,7 +367,7 @@ mod tests {
         let list = policy(&["127.0.0.0/8", "64:ff9b::/96"]);
         assert!(may(&list, "127.0.0.1", 24, "127.0.0.1") && may(&list, "[::ffff:127.0.0.1]", 24, "::ffff:127.0.0.1"));
         assert!(may(&list, "x.example", 24, "64:ff9b::7f00:1"), "both faces are listed");
-        assert!(!may(&list, "x.example", 24, "64:ff9b::c000:207"), "the inner one is not");
+        assert!(!may(&list, "x.example", 24, "64:ff9b::909:909"), "the inner one is not");
         assert!(!may(&list, "x.example", 24, "::127.0.0.1"), "the outer one is not");
     }
 

@@ -5,14 +5,19 @@ use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Keys that are kept; when there are more, those that are full again go.
+/// Keys that are kept. When there are more, those that are full again go; if all of them are in use, a new one has to
+/// wait.
 const MOST: usize = 10_000;
+
+/// So long between two looks at all of them.
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// A bucket for each key: it holds a minute's requests, and fills up evenly.
 #[derive(Debug)]
 pub(crate) struct Rates<K = String> {
     per_minute: u32,
     buckets: Mutex<HashMap<K, Bucket>>,
+    swept: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +28,7 @@ struct Bucket {
 
 impl<K: Hash + Eq> Rates<K> {
     pub(crate) fn new(per_minute: u32) -> Self {
-        Self { per_minute, buckets: Mutex::default() }
+        Self { per_minute, buckets: Mutex::default(), swept: Mutex::default() }
     }
 
     /// Takes one, if there is one left; otherwise the time until there is.
@@ -32,8 +37,16 @@ impl<K: Hash + Eq> Rates<K> {
         let rate = full / 60.0;
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let filled = |bucket: &Bucket| (bucket.left + (now - bucket.since).as_secs_f64() * rate).min(full);
-        if buckets.len() >= MOST {
-            buckets.retain(|_, bucket| filled(bucket) < full);
+        if buckets.len() >= MOST && !buckets.contains_key(&key) {
+            // Once in a while: it looks at all of them.
+            let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+            if swept.is_none_or(|last| now - last >= SWEEP) {
+                *swept = Some(now);
+                buckets.retain(|_, bucket| filled(bucket) < full);
+            }
+            if buckets.len() >= MOST {
+                return Err(SWEEP);
+            }
         }
         let bucket = buckets.entry(key).or_insert(Bucket { left: full, since: now });
         let left = filled(bucket);
@@ -62,6 +75,16 @@ mod tests {
         rates.take("a", later).unwrap();
         rates.take("a", later).unwrap_err();
         assert!(Rates::new(0).take("a", begin).is_err());
+    }
+
+    /// However many come, so many are kept, and those who are known go on.
+    #[test]
+    fn there_is_an_end_to_what_is_kept() {
+        let (rates, now) = (Rates::new(60), Instant::now());
+        let taken = (0..3 * MOST).filter(|key| rates.take(*key, now).is_ok()).count();
+        assert_eq!((taken, rates.buckets.lock().unwrap().len()), (MOST, MOST));
+        rates.take(0, now).unwrap();
+        rates.take(3 * MOST, now + Duration::from_secs(90)).unwrap();
     }
 
     #[test]

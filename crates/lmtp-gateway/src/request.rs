@@ -156,6 +156,12 @@ impl Fields {
         if authority.as_ref().is_some_and(|name| !shared.config.authorities.contains_key(name)) {
             self.complain("caName", "is no authority that this gateway knows");
         }
+        if security != Security::Plain && matches!(place, Place::Unix(ref name) if !name.is_empty()) {
+            self.complain("tls", "goes with host and port, not over a socket");
+        }
+        if authority.is_some() && security == Security::Plain {
+            self.complain("caName", "goes with tls");
+        }
         let longest = u64::try_from(shared.config.longest.as_millis()).unwrap_or(u64::MAX);
         let patience = Duration::from_millis(self.number("timeout", default_patience.min(longest), 1, longest));
         let transcript = match self.fields.remove("transcript") {

@@ -7,6 +7,7 @@
 
 pub mod auth;
 mod book;
+pub mod broken;
 pub mod conversation;
 pub mod counted;
 pub mod effort;

@@ -48,15 +48,19 @@ for (const form of [target, message]) {
     const name = event.target.name;
     if (REMEMBERED.includes(name)) localStorage.setItem('lmtp.' + name, event.target.value);
     // What was found out is about another server now.
-    if (form === target) { found.replaceChildren(); sent.replaceChildren(); }
+    if (form === target) { server += 1; found.replaceChildren(); sent.replaceChildren(); }
   });
 }
 
 function where() {
   const asked = { timeout: Number(value('timeout')), transcript: true };
-  if (value('unixName')) asked.unixName = value('unixName');
-  else { asked.host = value('host').trim(); asked.port = Number(value('port')); if (value('tls') !== 'none') asked.tls = value('tls'); }
-  if (value('caName')) asked.caName = value('caName');
+  if (value('unixName')) return { ...asked, unixName: value('unixName') };
+  asked.host = value('host').trim();
+  asked.port = Number(value('port'));
+  if (value('tls') !== 'none') {
+    asked.tls = value('tls');
+    if (value('caName')) asked.caName = value('caName');
+  }
   return asked;
 }
 function mail() {
@@ -64,13 +68,18 @@ function mail() {
   return raw === null ? { ...asked, subject: value('subject'), body: value('body') } : { ...asked, raw };
 }
 
+// Grows with each change of the server: an answer about another one is not shown.
+let server = 0;
+
 async function ask(form, path, asked, show, place) {
+  const about = server;
   const button = form.querySelector('button');
   button.disabled = true;
   place.replaceChildren(element('p', 'Asking…'));
   try {
     const response = await fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(asked) });
     const answer = await response.json();
+    if (about !== server) { button.disabled = false; return; }
     place.replaceChildren();
     if (answer.deliveryStatus || (answer.success && response.ok)) show(answer, place);
     if (answer.error) place.append(element('p', answer.error, 'error'));

@@ -1,0 +1,65 @@
+//! A check, and the catalogue of all of them.
+
+use crate::script::{self, Step};
+
+/// How strongly a document asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// MUST and MUST NOT.
+    Must,
+    /// SHOULD and SHOULD NOT.
+    Should,
+    /// MAY, and what peers expect though no document says it.
+    May,
+}
+
+impl Level {
+    /// Its word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Must => "MUST",
+            Self::Should => "SHOULD",
+            Self::May => "MAY",
+        }
+    }
+}
+
+/// What a check cannot do without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// That the server offers this extension; else the check does not apply.
+    Offer(String),
+    /// An address that the server refuses, from the user; else the check is not run.
+    Bad,
+}
+
+/// A conversation, and what it holds a server to.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// Its name, `group/name`.
+    pub id: String,
+    /// Ids of the rules in the catalogue of requirements.
+    pub rules: Vec<String>,
+    /// How strongly they bind.
+    pub level: Level,
+    /// The document and the section, as `RFC 2033 4.2`.
+    pub section: String,
+    /// What it is about, in a sentence.
+    pub about: String,
+    /// What it cannot do without.
+    pub needs: Vec<Need>,
+    pub(crate) steps: Vec<Step>,
+}
+
+/// Every check of a server.
+pub fn catalogue() -> Vec<Check> {
+    let files = [
+        include_str!("../checks/session.txt"),
+        include_str!("../checks/syntax.txt"),
+        include_str!("../checks/content.txt"),
+        include_str!("../checks/replies.txt"),
+        include_str!("../checks/chunking.txt"),
+        include_str!("../checks/pipelining.txt"),
+    ];
+    files.into_iter().flat_map(script::parse).collect()
+}

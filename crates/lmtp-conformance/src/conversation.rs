@@ -1,0 +1,57 @@
+//! A conversation with the server under test: octets out, octets in.
+
+/// Why nothing was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// The server closed the connection.
+    Closed,
+    /// The server said nothing within the deadline.
+    Silent,
+}
+
+/// A connection to the server under test.
+pub trait Conversation {
+    /// Sends octets. That the server no longer reads is no error: it shows in what is read.
+    fn send(&mut self, octets: &[u8]);
+    /// Reads what the server has said, at least one octet, within the deadline.
+    fn read(&mut self) -> Result<Vec<u8>, Lost>;
+}
+
+/// A server in this process, on virtual time: it answers at once or not at all.
+pub trait Peer {
+    /// Hands it octets; gives what it says to them. The first call has no octets and gives the greeting.
+    fn hear(&mut self, octets: &[u8]) -> Vec<u8>;
+    /// Whether it has closed the connection.
+    fn has_closed(&self) -> bool;
+}
+
+/// A conversation with a [`Peer`].
+#[derive(Debug)]
+pub struct Memory<P> {
+    peer: P,
+    said: Vec<u8>,
+}
+
+impl<P: Peer> Memory<P> {
+    /// A new connection to a peer.
+    pub fn new(mut peer: P) -> Self {
+        let said = peer.hear(b"");
+        Self { peer, said }
+    }
+}
+
+impl<P: Peer> Conversation for Memory<P> {
+    fn send(&mut self, octets: &[u8]) {
+        if !self.peer.has_closed() {
+            self.said.extend(self.peer.hear(octets));
+        }
+    }
+
+    fn read(&mut self) -> Result<Vec<u8>, Lost> {
+        match std::mem::take(&mut self.said) {
+            said if !said.is_empty() => Ok(said),
+            _ if self.peer.has_closed() => Err(Lost::Closed),
+            _ => Err(Lost::Silent),
+        }
+    }
+}

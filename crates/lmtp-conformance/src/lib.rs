@@ -1,0 +1,23 @@
+//! A conformance suite for LMTP servers (RFC 2033), over a socket or in memory.
+//!
+//! A [`Check`] is a conversation written as text (the files in `checks/`), with its
+//! level, its section and the rules it holds a server to. [`run`] plays one over a
+//! [`Conversation`]: [`Socket`] is one on TCP or a Unix socket, [`Memory`] is one
+//! with a [`Peer`] in this process. [`property`] makes conversations up, judges
+//! them by a slow model of the protocol, and shrinks the ones that fail.
+//!
+//! Replies are read by [`reply`], which shares nothing with the codec of `lmtp`:
+//! a fault in one is not hidden by the same fault in the other.
+
+mod check;
+mod conversation;
+pub mod property;
+pub mod reply;
+mod run;
+mod script;
+mod socket;
+
+pub use check::{Check, Level, Need, catalogue};
+pub use conversation::{Conversation, Lost, Memory, Peer};
+pub use run::{Addresses, Outcome, Verdict, run, run_cut};
+pub use socket::{Socket, SocketTarget};

@@ -1,0 +1,110 @@
+//! The text that checks are written in.
+//!
+//! `== ID LEVEL RFC:SECTION RULE[,RULE] [needs=WORD,…]`, a sentence, then steps:
+//!
+//! | step | means |
+//! |---|---|
+//! | `C: TEXT` | send a line; lines go out together, when a reply is next awaited |
+//! | `D: TEXT` | send octets as they stand |
+//! | `S: CODE [xN]` | N replies, each of this code; `y` and `z` are any digit, `a\|b` is either |
+//! | `offers WORD` | the reply to LHLO offered it |
+//! | `open` `mail N` `data` `alive` `closed` | the common passages |
+//! | `over` | at the end: the server may close or stay |
+//!
+//! `*N ` before a line of `C:` or `D:` repeats it. `\r \n \0 \t \xHH \\` are octets.
+//! A check that does not say `closed` at its end goes on with QUIT, 221 and the close.
+//!
+//! `{good} {bad}` addresses, `{a*N}` is N times `a`.
+
+use crate::check::{Check, Level, Need};
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    Send(String),
+    Expect(String),
+    /// The extension was offered in the reply to LHLO.
+    Offers(String),
+    Closed,
+    /// Nothing is asked of what comes next. Only at the end of a text.
+    Over,
+}
+
+pub(crate) fn parse(text: &str) -> Vec<Check> {
+    let blocks = text.split("\n== ").skip(1);
+    blocks.map(check).collect()
+}
+
+fn check(block: &str) -> Check {
+    let mut lines = block.lines().filter(|line| !line.is_empty());
+    let head: Vec<&str> = lines.next().expect("a head").split_whitespace().collect();
+    let level = match head[1] {
+        "MUST" => Level::Must,
+        "SHOULD" => Level::Should,
+        "MAY" => Level::May,
+        other => panic!("{other} is no level"),
+    };
+    let needs = head.get(4).and_then(|word| word.strip_prefix("needs=")).unwrap_or_default();
+    let needs = needs.split(',').filter(|need| !need.is_empty()).map(|need| match need {
+        "bad" => Need::Bad,
+        offer => Need::Offer(offer.to_owned()),
+    });
+    let about = lines.next().expect("a sentence").to_owned();
+    let mut steps: Vec<Step> = lines.flat_map(steps).collect();
+    // A reply too many would be read in place of 221.
+    if steps.last() == Some(&Step::Over) {
+        steps.pop();
+    } else if steps.last() != Some(&Step::Closed) {
+        steps.extend([Step::Send("QUIT\\r\\n".to_owned()), Step::Expect("221".to_owned()), Step::Closed]);
+    }
+    Check {
+        id: head[0].to_owned(),
+        rules: head[3].split(',').map(str::to_owned).collect(),
+        level,
+        section: format!("RFC {}", head[2].replace(':', " ")),
+        about,
+        needs: needs.collect(),
+        steps,
+    }
+}
+
+fn steps(line: &str) -> Vec<Step> {
+    let (times, step) = match line.strip_prefix('*') {
+        Some(rest) => {
+            let (count, step) = rest.split_once(' ').expect("a count and a step");
+            (count.parse().expect("a count"), step)
+        }
+        None => (1, line),
+    };
+    let send = |text: &str| vec![Step::Send(text.repeat(times))];
+    let expect = |pattern: &str, times: usize| vec![Step::Expect(pattern.to_owned()); times];
+    if let Some(text) = step.strip_prefix("C: ") {
+        return send(&format!("{text}\\r\\n"));
+    }
+    if let Some(text) = step.strip_prefix("D: ") {
+        return send(text);
+    }
+    if let Some(text) = step.strip_prefix("S: ") {
+        let (pattern, count) = text.split_once(" x").unwrap_or((text, "1"));
+        return expect(pattern, count.parse().expect("a count"));
+    }
+    if let Some(keyword) = step.strip_prefix("offers ") {
+        return vec![Step::Offers(keyword.to_owned())];
+    }
+    let said = |steps: &[&str]| steps.iter().flat_map(|step| self::steps(step)).collect::<Vec<_>>();
+    match step.split_once(' ').unwrap_or((step, "")) {
+        ("open", "") => said(&["S: 220", "C: LHLO conformance.example", "S: 250"]),
+        ("mail", count) => {
+            let mut steps = said(&["C: MAIL FROM:<sender@conformance.example>", "S: 250"]);
+            for _ in 0..count.parse().expect("a count") {
+                steps.extend(said(&["C: RCPT TO:<{good}>", "S: 25y"]));
+            }
+            steps
+        }
+        ("data", "") => said(&["C: DATA", "S: 354"]),
+        ("alive", "") => said(&["C: NOOP", "S: 250"]),
+        ("over", "") => vec![Step::Over],
+        ("closed", "") => vec![Step::Closed],
+        _ => panic!("{step} is no step"),
+    }
+}

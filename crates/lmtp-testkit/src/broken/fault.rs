@@ -1,0 +1,99 @@
+//! What can be wrong with a server.
+
+macro_rules! faults {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// What a [`Broken`](super::Broken) server does wrong.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Fault {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Fault {
+            /// Every one of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+        }
+    };
+}
+
+faults! {
+    /// One final reply for all recipients.
+    OneReply,
+    /// A final reply too many.
+    ReplyTooMany,
+    /// No final reply for the last recipient, if there are more than one.
+    ReplyTooFew,
+    /// Final replies for refused recipients, too.
+    AnswersRefused,
+    /// One final reply for an address accepted twice.
+    CollapsesDuplicates,
+    /// One final reply after BDAT LAST.
+    OneReplyToChunks,
+    /// A final reply for each recipient after every BDAT.
+    RepliesToEachChunk,
+    /// An answer to BDAT LAST without recipients.
+    AnswersEmptyLast,
+    /// 354 to DATA without recipients.
+    DataWithoutRecipients,
+    /// The content ends at LF.LF.
+    EndsAtLfDotLf,
+    /// The content ends at LF.CRLF.
+    EndsAtLfDotCrlf,
+    /// The content ends at CRLF.LF.
+    EndsAtCrlfDotLf,
+    /// The content ends at CR.CR.
+    EndsAtCrDotCr,
+    /// A NUL in the end of the data is overlooked.
+    IgnoresNulInEnd,
+    /// Lines end at a bare LF.
+    LfEndsCommands,
+    /// A dot directly behind 354 does not end the content.
+    MissesFirstDot,
+    /// State is kept over RSET.
+    RsetKeepsState,
+    /// State is kept over LHLO.
+    LhloKeepsState,
+    /// Recipients are kept after the content.
+    KeepsRecipients,
+    /// EHLO is welcome.
+    TakesEhlo,
+    /// HELO is welcome.
+    TakesHelo,
+    /// MAIL before LHLO is taken.
+    MailBeforeLhlo,
+    /// A second MAIL is taken.
+    NestedMail,
+    /// The case of verbs matters.
+    CaseMatters,
+    /// QUIT does not close.
+    QuitStays,
+    /// QUIT is not answered.
+    QuitSilent,
+    /// An unknown verb closes.
+    UnknownCloses,
+    /// An unknown parameter is taken.
+    TakesParameters,
+    /// What was sent ahead is thrown away after an error.
+    DropsPipelined,
+    /// Enhanced codes are missing.
+    NoEnhancedCodes,
+    /// Enhanced codes are of another class than the reply.
+    WrongEnhancedClass,
+    /// PIPELINING is not offered.
+    NoPipelining,
+    /// Replies end with a bare LF.
+    RepliesWithLf,
+    /// A chunk is not read before it is refused.
+    RefusedChunkIsRun,
+    /// The null sender is refused.
+    NoNullSender,
+    /// LHLO needs no name.
+    NamelessLhlo,
+    /// No more than 50 recipients.
+    FiftyRecipients,
+    /// No more than 16 KiB.
+    SmallMessages,
+    /// DATA is taken after BDAT.
+    DataAfterBdat,
+    /// NOOP resets.
+    NoopResets,
+}
