@@ -31,7 +31,8 @@ pub(crate) async fn guard(
         ("content-security-policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
         ("cross-origin-resource-policy", "same-origin"),
         ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
-        ("referrer-policy", "no-referrer"),
+        // With no-referrer browsers would send `Origin: null` with our own forms.
+        ("referrer-policy", "same-origin"),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
     ] {

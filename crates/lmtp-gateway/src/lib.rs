@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
@@ -100,6 +101,7 @@ pub fn router(config: Config) -> Router {
         .route("/api/lmtp/connect", get(connect::by_query).post(connect::by_body))
         .route("/api/lmtp/send", post(send::send))
         .route("/", get(page::page))
+        .route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
         .route("/page.css", get(page::style))
         .route("/page.js", get(page::script))
         .route("/probe", post(page::probe))

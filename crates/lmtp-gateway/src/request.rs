@@ -15,6 +15,7 @@ pub(crate) struct Where {
     pub(crate) place: Place,
     pub(crate) security: Security,
     /// The name of a file with authorities.
+    #[cfg_attr(not(feature = "rustls"), expect(dead_code, reason = "without TLS nobody is trusted"))]
     pub(crate) authority: Option<String>,
     pub(crate) patience: Duration,
     pub(crate) transcript: bool,

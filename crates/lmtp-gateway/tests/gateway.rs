@@ -364,6 +364,8 @@ async fn a_page_for_people() {
     let policy =
         "content-security-policy: default-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
     assert!(head.starts_with("HTTP/1.1 200 ") && head.to_lowercase().contains(policy), "{head}");
+    // With no-referrer a browser sends `Origin: null` with the form, which is refused.
+    assert!(head.to_lowercase().contains("referrer-policy: same-origin"), "{head}");
     assert!(page.contains("<option>main</option>"), "{page}");
     let token = page.split("formToken\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     for path in ["/page.css", "/page.js"] {
