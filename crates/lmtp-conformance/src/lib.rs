@@ -1,7 +1,7 @@
 //! A conformance suite for LMTP servers (RFC 2033), over a socket or in memory.
 //!
 //! A [`Check`] is a conversation written as text (the files in `checks/`), with its
-//! level, its section and the rules it holds a server to. [`run`] plays one over a
+//! level, its section and the rules it holds a server to. [`run()`] plays one over a
 //! [`Conversation`]: [`Socket`] is one on TCP or a Unix socket, [`Memory`] is one
 //! with a [`Peer`] in this process. [`property`] makes conversations up, judges
 //! them by a slow model of the protocol, and shrinks the ones that fail.
