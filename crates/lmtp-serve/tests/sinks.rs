@@ -54,6 +54,7 @@ const COMMAND: &str = "#!/bin/sh\n\
     broken) exit 3;;\n\
     killed) kill -9 $$;;\n\
     stuck) sleep 1000;;\n\
+    daemon) echo 'kept'; sleep 1000 & exit 0;;\n\
     esac\n";
 
 fn command(folder: &tempfile::TempDir) -> String {
@@ -93,6 +94,18 @@ fn a_command_answers_by_its_exit_code() {
     assert!(kept.starts_with("Return-Path: <ann@example.net>\nDelivered-To: bob+lists@x\nReceived: "), "{kept}");
     assert!(kept.ends_with("Subject: hi\n\nHello!\n.dot\n"), "{kept}");
     assert_eq!(read("bob.args"), "x [lists] ann@example.net ann@example.net bob+lists@x\n");
+    serving.end();
+}
+
+/// What a command leaves behind holds its lines, and its answer is there all the same.
+#[test]
+fn a_command_may_leave_something_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = command(&folder).replace("timeout = 1", "timeout = 60");
+    let serving = Serving::begin(folder, &settings);
+    let begun = Instant::now();
+    assert_eq!(said(&answers(&serving.place(), &["daemon@x"], MESSAGE)), ["250 2.0.0 kept"]);
+    assert!(begun.elapsed() < Duration::from_secs(20), "it was waited for");
     serving.end();
 }
 

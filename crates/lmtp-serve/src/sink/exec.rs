@@ -1,8 +1,10 @@
 //! To a command, run once for each recipient: its exit code is the answer.
 
 use std::io;
+use std::pin::pin;
 use std::process::Stdio;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -18,6 +20,8 @@ use tokio::sync::Semaphore;
 
 use super::{Verdict, Whole, reply};
 
+/// So long what is said is waited for when a command has ended.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 /// So much of what a command says is kept.
 const SAID: usize = 4096;
 
@@ -184,8 +188,20 @@ impl Exec {
             }
         };
         // What it says goes on being read, so that it never waits for us.
-        let (written, out, err, status) = tokio::join!(write, hear(stdout), hear(stderr), child.wait());
-        written?;
+        let (out, err) = (Mutex::default(), Mutex::default());
+        let mut talking = pin!(async { tokio::join!(write, hear(stdout, &out), hear(stderr, &err)).0 });
+        let status = tokio::select! {
+            status = child.wait() => {
+                // Its code is the answer. What it leaves behind may hold on to its lines, and is not waited for.
+                tokio::time::timeout(LAST_WORDS, &mut talking).await.unwrap_or(Ok(()))?;
+                status
+            }
+            written = &mut talking => {
+                written?;
+                child.wait().await
+            }
+        };
+        let [out, err] = [&out, &err].map(|said| said.lock().unwrap_or_else(PoisonError::into_inner).clone());
         let said = [out, err].iter().find_map(|said| first_line(said)).unwrap_or_default();
         Ok((status?.code(), said))
     }
@@ -249,15 +265,15 @@ fn unix(piece: &Bytes, held: &mut bool) -> Vec<u8> {
     lines
 }
 
-/// The beginning of what is said; the rest is read, too.
-async fn hear(from: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
-    let Some(mut from) = from else { return Vec::new() };
-    let (mut said, mut room) = (Vec::new(), [0; SAID]);
+/// Keeps the beginning of what is said; the rest is read, too.
+async fn hear(from: Option<impl AsyncRead + Unpin>, said: &Mutex<Vec<u8>>) {
+    let Some(mut from) = from else { return };
+    let mut room = [0; SAID];
     while let Ok(count @ 1..) = from.read(&mut room).await {
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = count.min(SAID.saturating_sub(said.len()));
         said.extend_from_slice(&room[..wanted]);
     }
-    said
 }
 
 fn first_line(said: &[u8]) -> Option<String> {
