@@ -248,16 +248,11 @@ struct Told {
     recipients: Vec<ToldRecipient>,
 }
 
+/// As `lmtp send` has it, and who was asked last.
 #[derive(Debug, Serialize)]
 struct ToldRecipient {
-    index: usize,
-    recipient: String,
-    outcome: &'static str,
-    phase: &'static str,
-    origin: Option<&'static str>,
-    code: Option<u16>,
-    enhanced: Option<String>,
-    message: Option<String>,
+    #[serde(flatten)]
+    answer: json::ForRecipient,
     target: Option<String>,
     error: Option<String>,
 }
@@ -265,14 +260,7 @@ struct ToldRecipient {
 impl From<&Report> for Told {
     fn from(report: &Report) -> Self {
         let recipients = report.recipients().map(|told| ToldRecipient {
-            index: told.index(),
-            recipient: told.path().to_string(),
-            outcome: told.outcome().name(),
-            phase: told.phase().name(),
-            origin: told.origin().map(Origin::name),
-            code: told.reply().map(|reply| reply.code().get()),
-            enhanced: told.reply().and_then(Reply::enhanced).map(|code| code.to_string()),
-            message: told.reply().map(|reply| reply.text().into_owned()),
+            answer: told.into(),
             target: told.target().map(str::to_owned),
             error: told.error().map(str::to_owned),
         });

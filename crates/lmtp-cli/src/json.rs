@@ -21,7 +21,7 @@ pub(crate) struct Sent {
 /// What became of it for one recipient. The last three are null where the server
 /// gave none.
 #[derive(Debug, Serialize)]
-struct ForRecipient {
+pub(crate) struct ForRecipient {
     index: usize,
     recipient: String,
     outcome: &'static str,
@@ -78,21 +78,28 @@ impl Sent {
     }
 }
 
-impl From<RecipientReport<'_>> for ForRecipient {
-    fn from(report: RecipientReport<'_>) -> Self {
-        let reply = report.reply();
-        Self {
-            index: report.index(),
-            recipient: report.path().to_string(),
-            outcome: report.outcome().name(),
-            phase: report.phase().name(),
-            origin: report.origin().map(Origin::name),
-            code: reply.map(|reply| reply.code().get()),
-            enhanced: reply.and_then(Reply::enhanced).map(|code| code.to_string()),
-            message: reply.map(|reply| reply.text().into_owned()),
+/// `report` is what `lmtp-blocking` or `lmtp-delivery` has of a recipient, which are alike and not the same.
+macro_rules! for_recipient {
+    ($($report:ty),*) => {$(
+        impl From<$report> for ForRecipient {
+            fn from(report: $report) -> Self {
+                let reply = report.reply();
+                Self {
+                    index: report.index(),
+                    recipient: report.path().to_string(),
+                    outcome: report.outcome().name(),
+                    phase: report.phase().name(),
+                    origin: report.origin().map(Origin::name),
+                    code: reply.map(|reply| reply.code().get()),
+                    enhanced: reply.and_then(Reply::enhanced).map(|code| code.to_string()),
+                    message: reply.map(|reply| reply.text().into_owned()),
+                }
+            }
         }
-    }
+    )*};
 }
+
+for_recipient!(RecipientReport<'_>, lmtp_delivery::RecipientReport<'_>);
 
 impl From<&Fault> for Problem {
     fn from(fault: &Fault) -> Self {

@@ -1,46 +1,42 @@
 //! `lmtp deliver`, as a mail system calls it: the exit code and the first words are what it goes by.
 
+mod support;
+
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A server with Maildirs for everybody, and faults.
-struct Served(Child, tempfile::TempDir);
+use support::served::{Served, signal};
 
-impl Served {
+/// A server with Maildirs for everybody, and faults, and the options that lead to it.
+struct Desk {
+    _served: Served,
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
     fn new(faults: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let socket = folder.path().join("lmtp");
-        let mut serve = Command::new(env!("CARGO_BIN_EXE_lmtp"));
-        serve.args(["serve", "--create", "--log", "none", "--listen"]).arg(format!("unix:{}", socket.display()));
-        serve.arg("--maildir").arg(folder.path().join("mail")).args(faults);
-        let server = serve.stderr(Stdio::null()).spawn().unwrap();
-        let patience = Instant::now() + Duration::from_secs(20);
-        while std::os::unix::net::UnixStream::connect(&socket).is_err() {
-            assert!(Instant::now() < patience, "it does not listen");
-            thread::sleep(Duration::from_millis(2));
-        }
-        fs::write(folder.path().join("deliver.toml"), format!("socket_path = \"{}\"\n", socket.display())).unwrap();
-        Self(server, folder)
+        let served = Served::on(folder.path(), &[&["--create"], faults].concat());
+        let options = format!("socket_path = \"{}\"\n", served.socket.display());
+        fs::write(folder.path().join("deliver.toml"), options).unwrap();
+        Self { _served: served, folder }
+    }
+
+    fn options(&self) -> PathBuf {
+        self.folder.path().join("deliver.toml")
     }
 
     fn deliver(&self, args: &[&str]) -> (Option<i32>, String) {
-        deliver(&self.1.path().join("deliver.toml"), args, "Subject: hi\n\nHello\n.dot\n")
+        deliver(&self.options(), args, "Subject: hi\n\nHello\n.dot\n")
     }
 
     fn inbox(&self, user: &str) -> Vec<String> {
-        let Ok(files) = fs::read_dir(self.1.path().join(format!("mail/x/{user}/new"))) else { return Vec::new() };
+        let Ok(files) = fs::read_dir(self.folder.path().join(format!("mail/x/{user}/new"))) else { return Vec::new() };
         files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect()
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
@@ -67,24 +63,24 @@ fn ended(mut child: Child, message: &str) -> (Option<i32>, String) {
 
 #[test]
 fn what_the_server_says_is_what_the_mail_system_hears() {
-    let served = Served::new(&["--fail", "rcpt=550:gone@x", "--fail", "final=452:full@x"]);
-    let (code, said) = served.deliver(&["--from", "ann@x", "--", "bob@x"]);
+    let desk = Desk::new(&["--fail", "rcpt=550:gone@x", "--fail", "final=452:full@x"]);
+    let (code, said) = desk.deliver(&["--from", "ann@x", "--", "bob@x"]);
     assert!(code == Some(0) && said.starts_with("2.0.0 Saved ("), "{code:?} {said}");
-    let kept = served.inbox("bob");
+    let kept = desk.inbox("bob");
     assert!(kept[0].starts_with("Return-Path: <ann@x>\n") && kept[0].ends_with("\n\nHello\n.dot\n"), "{kept:?}");
     for (to, code, said) in [("gone@x", 69, "5.1.1 Injected fault\n"), ("full@x", 75, "4.2.2 Injected fault (")] {
-        let (exit, heard) = served.deliver(&["--from", "", to]);
+        let (exit, heard) = desk.deliver(&["--from", "", to]);
         assert!(exit == Some(code) && heard.starts_with(said), "{to}: {exit:?} {heard}");
     }
     // One exit code for all: who has to wait comes first.
-    let (code, said) = served.deliver(&["--many", "--from", "ann@x", "bob@x", "gone@x", "full@x"]);
+    let (code, said) = desk.deliver(&["--many", "--from", "ann@x", "bob@x", "gone@x", "full@x"]);
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(code, Some(75));
     assert!(
         lines[0].starts_with("4.2.2 ") && lines[1].starts_with("5.1.1 ") && lines[2].starts_with("2.0.0 "),
         "{said}"
     );
-    let (code, said) = served.deliver(&["--many", "--json", "--from", "ann@x", "bob@x", "gone@x"]);
+    let (code, said) = desk.deliver(&["--many", "--json", "--from", "ann@x", "bob@x", "gone@x"]);
     let told: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!(code, Some(69));
     assert_eq!((&told["recipients"][1]["code"], &told["recipients"][0]["outcome"]), (&550.into(), &"delivered".into()));
@@ -93,19 +89,19 @@ fn what_the_server_says_is_what_the_mail_system_hears() {
 /// As some mail systems say it.
 #[test]
 fn the_envelope_may_be_in_the_environment() {
-    let served = Served::new(&[]);
-    let mut deliver = command(&served.1.path().join("deliver.toml"), &[]);
+    let desk = Desk::new(&[]);
+    let mut deliver = command(&desk.options(), &[]);
     deliver.env("SENDER", "ann@example.org").env("RECIPIENT", "bob@x");
     let (code, said) = ended(deliver.spawn().unwrap(), "From ann Thu Nov 26 00:00:00 2026\nSubject: hi\n\nHi\n");
     assert_eq!(code, Some(0), "{said}");
-    let kept = served.inbox("bob").remove(0);
+    let kept = desk.inbox("bob").remove(0);
     assert!(kept.starts_with("Return-Path: <ann@example.org>\n") && !kept.contains("From ann Thu"), "{kept}");
 }
 
 /// Whatever is wrong here: the mail waits, and the first words say why.
 #[test]
 fn a_fault_of_ours_bounces_nobody() {
-    let served = Served::new(&[]);
+    let desk = Desk::new(&[]);
     let folder = tempfile::tempdir().unwrap();
     let broken = folder.path().join("broken.toml");
     fs::write(&broken, "socket = \"/run/lmtp\"\n").unwrap();
@@ -124,19 +120,18 @@ fn a_fault_of_ours_bounces_nobody() {
         assert!(code == Some(75) && said.starts_with(why), "{args:?}: {code:?} {said}");
     }
     // What no server may be sent is no server's refusal.
-    let (code, said) = deliver(&served.1.path().join("deliver.toml"), &["bob@x"], "Subject: x\n\n\0\n");
+    let (code, said) = deliver(&desk.options(), &["bob@x"], "Subject: x\n\n\0\n");
     assert!(code == Some(75) && said.starts_with("4."), "{code:?} {said}");
-    assert!(served.inbox("bob").is_empty());
+    assert!(desk.inbox("bob").is_empty());
 }
 
 #[test]
 fn stopped_by_a_signal_it_says_to_try_again() {
-    let served = Served::new(&["--delay", "final=30s"]);
-    let mut child = command(&served.1.path().join("deliver.toml"), &["--from", "ann@x", "bob@x"]).spawn().unwrap();
+    let desk = Desk::new(&["--delay", "final=30s"]);
+    let mut child = command(&desk.options(), &["--from", "ann@x", "bob@x"]).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"Subject: x\n\nHi\n").unwrap();
     thread::sleep(Duration::from_millis(700));
-    let mut kill = Command::new("sh");
-    assert!(kill.args(["-c", "kill -s TERM \"$1\"", "sh"]).arg(child.id().to_string()).status().unwrap().success());
+    signal(&child, "TERM");
     let begun = Instant::now();
     let output = child.wait_with_output().unwrap();
     assert!(begun.elapsed() < Duration::from_secs(10));
@@ -147,13 +142,12 @@ fn stopped_by_a_signal_it_says_to_try_again() {
 /// Some mail systems take a process that a signal has ended for a refusal.
 #[test]
 fn stopped_while_it_reads_it_says_to_try_again() {
-    let served = Served::new(&[]);
-    let mut child = command(&served.1.path().join("deliver.toml"), &["--from", "ann@x", "bob@x"]).spawn().unwrap();
+    let desk = Desk::new(&[]);
+    let mut child = command(&desk.options(), &["--from", "ann@x", "bob@x"]).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     input.write_all(b"Subject: x\n").unwrap();
     thread::sleep(Duration::from_millis(700));
-    let mut kill = Command::new("sh");
-    assert!(kill.args(["-c", "kill -s TERM \"$1\"", "sh"]).arg(child.id().to_string()).status().unwrap().success());
+    signal(&child, "TERM");
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(
@@ -162,7 +156,7 @@ fn stopped_while_it_reads_it_says_to_try_again() {
         output.status
     );
     drop(input);
-    assert!(served.inbox("bob").is_empty());
+    assert!(desk.inbox("bob").is_empty());
 }
 
 /// It takes leave as a client should (RFC 5321 section 4.1.1.10).
@@ -201,9 +195,9 @@ fn it_says_quit() {
 /// More than is kept in memory.
 #[test]
 fn a_large_message_arrives() {
-    let served = Served::new(&[]);
+    let desk = Desk::new(&[]);
     let message = format!("Subject: hi\n\n{}", "0123456789abcdef0123456789abcdef\n".repeat(100_000));
-    let (code, said) = deliver(&served.1.path().join("deliver.toml"), &["bob@x"], &message);
+    let (code, said) = deliver(&desk.options(), &["bob@x"], &message);
     assert_eq!(code, Some(0), "{said}");
-    assert!(served.inbox("bob")[0].ends_with(&message));
+    assert!(desk.inbox("bob")[0].ends_with(&message));
 }

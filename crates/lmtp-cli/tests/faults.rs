@@ -3,24 +3,15 @@
 
 #![cfg(target_os = "linux")]
 
+mod support;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use lmtp_blocking::{Outcome, send};
 use lmtp_testkit::effort::Effort;
-
-/// A server with faults; it ends with this.
-struct Failing(Child);
-
-impl Drop for Failing {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use support::served::{Served, mailbox};
 
 const PARTS: [&str; 5] = ["", "/tmp", "/new", "/cur", "/.."];
 
@@ -38,30 +29,18 @@ fn traced(folder: &Path, inject: &str) -> Command {
     }
     strace.arg(env!("CARGO_BIN_EXE_lmtp")).args(["serve", "--log", "none", "--listen"]);
     strace.arg(format!("unix:{}", folder.join("lmtp").display())).arg("--maildir").arg(folder.join("mail"));
-    strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     strace
 }
 
 fn furnished() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for part in ["tmp", "new", "cur"] {
-        fs::create_dir_all(folder.path().join("mail/x/bob").join(part)).unwrap();
-    }
+    mailbox(&folder.path().join("mail/x/bob"));
     folder
 }
 
 /// Starts it, if there is a strace that may trace.
-fn start(folder: &Path, inject: &str) -> Option<Failing> {
-    let mut failing = Failing(traced(folder, inject).spawn().ok()?);
-    let patience = Instant::now() + Duration::from_secs(20);
-    while std::os::unix::net::UnixStream::connect(folder.join("lmtp")).is_err() {
-        if failing.0.try_wait().unwrap().is_some() {
-            return None;
-        }
-        assert!(Instant::now() < patience, "it does not listen");
-        thread::sleep(Duration::from_millis(5));
-    }
-    Some(failing)
+fn start(folder: &Path, inject: &str) -> Option<Served> {
+    Served::by(&mut traced(folder, inject), folder.join("lmtp"))
 }
 
 fn deliver(folder: &Path) -> Outcome {
@@ -166,7 +145,7 @@ fn it_is_killed_in_every_interval_and_nothing_is_lost() {
             }
             let is_dead = last != Some(Outcome::Delivered);
             if is_dead {
-                failing.0.wait().unwrap();
+                failing.server.wait().unwrap();
                 assert_ne!(last, Some(Outcome::Permanent), "{inject}");
                 in_flight += u32::from(matches!(last, Some(Outcome::Uncertain | Outcome::Unsent)));
             }

@@ -1,9 +1,13 @@
 //! `lmtp gateway`, the program: what it says, whom it serves, how it ends.
 
+mod support;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
+
+use support::served::signal;
 
 fn gateway(args: &[&str]) -> Command {
     let mut gateway = Command::new(env!("CARGO_BIN_EXE_lmtp"));
@@ -29,8 +33,7 @@ fn it_serves_until_it_is_told_to_end() {
         answer.starts_with("HTTP/1.1 403 ") && answer.contains("192.0.2.8:24 is not among the targets"),
         "{answer}"
     );
-    let mut kill = Command::new("sh");
-    assert!(kill.args(["-c", "kill -s TERM \"$1\"", "sh"]).arg(running.id().to_string()).status().unwrap().success());
+    signal(&running, "TERM");
     assert_eq!(running.wait().unwrap().code(), Some(0));
 }
 

@@ -2,15 +2,18 @@
 
 #![cfg(unix)]
 
+mod support;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use lmtp_blocking::{Client, Envelope, Outcome, send};
 use lmtp_testkit::effort::Effort;
+use support::served::{Served, signal};
 
 fn lmtp(args: &[&str]) -> Command {
     let mut lmtp = Command::new(env!("CARGO_BIN_EXE_lmtp"));
@@ -61,51 +64,8 @@ fn what_is_wrong_is_named_with_its_place() {
     }
 }
 
-/// A server that runs, on a Maildir for Bob.
-struct Served {
-    server: Child,
-    socket: PathBuf,
-}
-
-impl Served {
-    fn on(folder: &Path, more: &[&str]) -> Self {
-        let socket = folder.join("lmtp");
-        let (place, mail) = (format!("unix:{}", socket.display()), folder.join("mail").display().to_string());
-        let args = [&["--listen", &place, "--maildir", &mail], more].concat();
-        let server = lmtp(&args).stderr(Stdio::null()).spawn().unwrap();
-        let served = Self { server, socket };
-        let patience = Instant::now() + Duration::from_secs(20);
-        while std::os::unix::net::UnixStream::connect(&served.socket).is_err() {
-            assert!(Instant::now() < patience, "it does not listen");
-            thread::sleep(Duration::from_millis(2));
-        }
-        served
-    }
-
-    fn place(&self) -> String {
-        format!("unix:{}", self.socket.display())
-    }
-
-    fn signal(&self, name: &str) {
-        let mut kill = Command::new("sh");
-        kill.args(["-c", "kill -s \"$1\" \"$2\"", "sh", name]).arg(self.server.id().to_string());
-        assert!(kill.status().unwrap().success());
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
-
 fn mailbox(folder: &Path) -> PathBuf {
-    let home = folder.join("mail/example.org/bob");
-    for part in ["tmp", "new", "cur"] {
-        fs::create_dir_all(home.join(part)).unwrap();
-    }
-    home.join("new")
+    support::served::mailbox(&folder.join("mail/example.org/bob"))
 }
 
 #[test]
@@ -124,7 +84,7 @@ fn it_ends_when_it_is_told_and_reads_its_settings_again() {
     let aliases = folder.path().join("aliases");
     fs::write(&aliases, "info@example.org bob@example.org\n").unwrap();
     fs::write(&config, format!("[maildir]\naliases = \"{}\"\n", aliases.display())).unwrap();
-    served.signal("HUP");
+    signal(&served.server, "HUP");
     let patience = Instant::now() + Duration::from_secs(20);
     while outcome("info@example.org") != Outcome::Delivered {
         assert!(Instant::now() < patience, "the new settings do not count");
@@ -132,10 +92,10 @@ fn it_ends_when_it_is_told_and_reads_its_settings_again() {
     }
     // What cannot be leaves the old ones.
     fs::write(&config, "nonsense = 1\n").unwrap();
-    served.signal("HUP");
+    signal(&served.server, "HUP");
     assert_eq!(outcome("info@example.org"), Outcome::Delivered);
     assert!(fs::read_dir(new).unwrap().count() >= 3);
-    served.signal("TERM");
+    signal(&served.server, "TERM");
     assert_eq!(served.server.wait().unwrap().code(), Some(0));
     assert!(!served.socket.exists());
 }
@@ -200,7 +160,7 @@ fn under_a_service_manager() {
     assert_eq!(hear(), "READY=1");
     assert!(send(served.place().as_str(), "ann@x", ["bob@example.org"], "Hi\r\n").unwrap().all_delivered());
     assert_eq!(fs::read_dir(new).unwrap().count(), 1);
-    served.signal("TERM");
+    signal(&served.server, "TERM");
     assert_eq!(hear(), "STOPPING=1");
     assert_eq!(served.server.wait().unwrap().code(), Some(0));
     // It is the manager's.
@@ -349,11 +309,11 @@ fn a_new_certificate_counts_after_sighup() {
     let key = fs::read(path("key.pem")).unwrap();
     certify("new.example");
     fs::write(path("key.pem"), key).unwrap();
-    served.signal("HUP");
+    signal(&served.server, "HUP");
     thread::sleep(Duration::from_millis(200));
     assert!(shows("old.example") && !shows("new.example"));
     certify("new.example");
-    served.signal("HUP");
+    signal(&served.server, "HUP");
     let patience = Instant::now() + Duration::from_secs(20);
     while !shows("new.example") {
         assert!(Instant::now() < patience, "it shows the old certificate");

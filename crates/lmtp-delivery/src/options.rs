@@ -156,6 +156,8 @@ mod tests {
         let one = Options::parse("socket_path = \"/run/lmtp\"\ndelimiter = \"+\"\nverify = \"none\"\n").unwrap();
         let target = &one.targets["target"];
         assert_eq!((target.delimiter, target.verify, target.port), (Some('+'), Verify::None, 2424));
+        // RFC 5321 section 4.5.3.2.6: a server may take its time with a message.
+        assert_eq!((target.connect_timeout, target.timeout, target.final_timeout), (10, 60, 600));
         let text = "default = [\"a\"]\n[routes]\n\"x.org\" = [\"b\", \"a\"]\n[targets.a]\n[targets.b]\nport = 24\n";
         let several = Options::parse(text).unwrap();
         assert_eq!((several.targets.len(), several.targets["b"].port), (2, 24));

@@ -17,6 +17,8 @@ use crate::request::Fields;
 use crate::{Shared, connect, send};
 
 const PAGE: &str = include_str!("page/index.html");
+/// The fields for a server, which both forms have: without scripts each stands alone.
+const SERVER: &str = include_str!("page/server.html");
 const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = include_str!("page/page.js");
 /// Nothing but what is served here.
@@ -29,6 +31,7 @@ pub(crate) async fn page(State(shared): State<Arc<Shared>>) -> Response {
         names.into_iter().map(option).collect::<String>()
     };
     let page = PAGE
+        .replace("@SERVER@", SERVER)
         .replace("@TOKEN@", &shared.form_token)
         .replace("@SOCKETS@", &options(shared.config.unix.keys().collect()))
         .replace("@AUTHORITIES@", &options(shared.config.authorities.keys().collect()));
@@ -161,7 +164,7 @@ mod tests {
     #[test]
     fn nothing_is_written_into_the_page() {
         for forbidden in ["<style", "style=", "onclick", "javascript:", "http://"] {
-            assert!(!PAGE.contains(forbidden), "{forbidden}");
+            assert!(!PAGE.contains(forbidden) && !SERVER.contains(forbidden), "{forbidden}");
         }
         assert_eq!(PAGE.matches("<script").count(), 1);
         assert!(!SCRIPT.contains("innerHTML") && !SCRIPT.contains("eval("));

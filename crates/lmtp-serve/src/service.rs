@@ -261,12 +261,22 @@ fn config(settings: &Settings) -> Result<ServerConfig, Problem> {
         // What becomes of each is in mail.rs; strangers are not offered them.
         config.offer.xclient = vec![ClientAttribute::Addr, ClientAttribute::Port, ClientAttribute::Helo];
     }
-    config.limits.message_size = settings.limits.message_size;
-    config.limits.recipients = settings.limits.recipients;
-    config.limits.errors = settings.limits.errors;
-    config.timeouts.command = Duration::from_secs(settings.timeouts.command);
-    config.timeouts.body = Duration::from_secs(settings.timeouts.body);
-    config.timeouts.between_messages = Duration::from_secs(settings.timeouts.between_messages);
+    let (set, limits) = (&settings.limits, &mut config.limits);
+    (limits.message_size, limits.recipients, limits.errors) = (set.message_size, set.recipients, set.errors);
+    (limits.command_line, limits.backlog) = (set.command_line, set.backlog);
+    (limits.drained, limits.data_rate) = (set.drained, set.data_rate);
+    limits.transactions = Some(set.messages).filter(|most| *most > 0);
+    let (set, timeouts) = (&settings.timeouts, &mut config.timeouts);
+    for (timeout, seconds) in [
+        (&mut timeouts.connect, set.connect),
+        (&mut timeouts.command, set.command),
+        (&mut timeouts.body, set.body),
+        (&mut timeouts.between_messages, set.between_messages),
+        (&mut timeouts.handler, set.handler),
+        (&mut timeouts.verdict, set.verdict),
+    ] {
+        *timeout = Duration::from_secs(seconds);
+    }
     Ok(config)
 }
 
@@ -415,7 +425,8 @@ fn certificate(settings: &Settings) -> Result<Option<Certificate>, Problem> {
     #[cfg(feature = "rustls")]
     {
         let set = &settings.tls;
-        let mut tls = lmtp_tokio::ServerTls::builder(&set.certificate, &set.key);
+        let patience = Duration::from_secs(settings.timeouts.connect);
+        let mut tls = lmtp_tokio::ServerTls::builder(&set.certificate, &set.key).handshake_timeout(patience);
         if !set.client_ca.as_os_str().is_empty() {
             tls = tls.ask_client_certificate(&set.client_ca);
         }
@@ -446,4 +457,29 @@ fn renew(shown: Option<&Certificate>, new: Option<&Certificate>) {
 
 fn parsed<T: FromStr<Err: std::fmt::Display>>(key: &'static str, text: &str) -> Result<T, Problem> {
     text.parse().map_err(|error| Problem { key, why: format!("{text:?}: {error}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is not set is as the protocol has it.
+    #[test]
+    fn defaults_are_those_of_the_protocol() {
+        let (ours, theirs) = (config(&Settings::default()).unwrap(), ServerConfig::default());
+        assert_eq!((ours.limits, ours.timeouts), (theirs.limits, theirs.timeouts));
+    }
+
+    #[test]
+    fn each_limit_and_each_time_is_one_that_counts() {
+        let text = "[limits]\nmessage_size = 1\nrecipients = 2\nmessages = 3\nerrors = 4\ncommand_line = 5\nbacklog = 6\n\
+                    drained = 7\ndata_rate = 8\n[timeouts]\nconnect = 9\ncommand = 10\nbody = 11\nbetween_messages = 12\n\
+                    handler = 13\nverdict = 14\n";
+        let ServerConfig { limits, timeouts, .. } = config(&Settings::parse(text).unwrap()).unwrap();
+        assert_eq!((limits.message_size, limits.recipients, limits.transactions, limits.errors), (1, 2, Some(3), 4));
+        assert_eq!((limits.command_line, limits.backlog, limits.drained, limits.data_rate), (5, 6, 7, 8));
+        let times = [timeouts.connect, timeouts.command, timeouts.body, timeouts.between_messages];
+        assert_eq!(times, [9, 10, 11, 12].map(Duration::from_secs));
+        assert_eq!([timeouts.handler, timeouts.verdict], [13, 14].map(Duration::from_secs));
+    }
 }

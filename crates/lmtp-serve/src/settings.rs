@@ -158,7 +158,12 @@ pub struct Limits {
     pub recipients: usize,
     pub connections: usize,
     pub connections_per_address: usize,
+    pub messages: usize,
     pub errors: usize,
+    pub command_line: usize,
+    pub backlog: usize,
+    pub drained: u64,
+    pub data_rate: u64,
 }
 
 /// How long, in seconds.
@@ -167,9 +172,12 @@ pub struct Limits {
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each is explained in default.toml")]
 pub struct Timeouts {
+    pub connect: u64,
     pub command: u64,
     pub body: u64,
     pub between_messages: u64,
+    pub handler: u64,
+    pub verdict: u64,
 }
 
 /// Who may connect.
@@ -302,14 +310,19 @@ impl Default for Limits {
             recipients: 1000,
             connections: 1000,
             connections_per_address: 1000,
+            messages: 0,
             errors: 20,
+            command_line: 4096,
+            backlog: 64 * 1024,
+            drained: 128 * 1024 * 1024,
+            data_rate: 100,
         }
     }
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { command: 300, body: 180, between_messages: 1800 }
+        Self { connect: 300, command: 300, body: 180, between_messages: 1800, handler: 90, verdict: 540 }
     }
 }
 
@@ -334,7 +347,7 @@ mod tests {
     fn every_setting_is_printed() {
         let printed: toml::Table = toml::from_str(DEFAULT).unwrap();
         let keys: usize = printed.values().map(|value| value.as_table().map_or(1, toml::Table::len)).sum();
-        assert_eq!(keys, 4 + 13 + 4 + 3 + 3 + 5 + 3 + 7 + 3 + 1 + 6);
+        assert_eq!(keys, 4 + 13 + 4 + 3 + 3 + 10 + 6 + 7 + 3 + 1 + 6);
     }
 
     #[test]

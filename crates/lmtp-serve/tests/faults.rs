@@ -165,7 +165,9 @@ fn faults_that_cannot_be_are_refused() {
         ("fail = [\"quit=450\"]", "faults.fail: \"quit=450\": \"quit\" is no step"),
         ("delay = [\"rcpt=soon\"]", "faults.delay: \"rcpt=soon\""),
         ("drop_at = [\"nowhere\"]", "faults.drop_at"),
-        ("wrong_count = [\"some\"]", "faults.wrong_count: \"some\" is neither"),
+        ("wrong_count = [\"some\"]", "faults.wrong_count: \"some\": is neither fewer nor more"),
+        ("wrong_count = [\"fewerx:5%\"]", "faults.wrong_count: \"fewerx:5%\": is neither"),
+        ("wrong_count = [\"more:often\"]", "faults.wrong_count: \"more:often\": \"often\" is no share"),
         ("garble = \"often\"", "faults.garble: \"often\" is no share"),
     ] {
         let text = format!("listen = [\"unix:/nowhere\"]\nsink = \"discard\"\n[faults]\n{faults}\n");

@@ -1,6 +1,8 @@
 //! A scripted server, and the program run against it.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod served;
+
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -57,15 +57,16 @@ impl Faults {
         ) -> Result<Vec<T>, (&'static str, String)> {
             texts.iter().map(|text| parse(text).map_err(|why| (key, format!("{text:?}: {why}")))).collect()
         }
-        let count = |name: &str| {
-            let mut found = set.wrong_count.iter().map(|text| text.split_once(':').unwrap_or((text, "")));
-            found.find(|(which, _)| *which == name).map(|(_, when)| When::parse(when)).transpose()
-        };
-        let wrong = |why: String| ("faults.wrong_count", why);
-        if let Some(unknown) =
-            set.wrong_count.iter().find(|text| !text.starts_with("fewer") && !text.starts_with("more"))
-        {
-            return Err(wrong(format!("{unknown:?} is neither fewer nor more")));
+        let (mut fewer, mut more) = (None, None);
+        for text in &set.wrong_count {
+            let (which, when) = text.split_once(':').unwrap_or((text, ""));
+            let wrong = |why: String| ("faults.wrong_count", format!("{text:?}: {why}"));
+            let place = match which {
+                "fewer" => &mut fewer,
+                "more" => &mut more,
+                _ => return Err(wrong("is neither fewer nor more".into())),
+            };
+            *place = Some(When::parse(when).map_err(wrong)?);
         }
         let garble = match set.garble.as_str() {
             "" => None,
@@ -75,8 +76,8 @@ impl Faults {
             fail: each("faults.fail", &set.fail, Fail::parse)?.into_iter().map(|fail| (fail, 0.into())).collect(),
             delay: each("faults.delay", &set.delay, Delay::parse)?,
             drop_at: each("faults.drop_at", &set.drop_at, spec::step_and_when)?,
-            fewer: count("fewer").map_err(wrong)?,
-            more: count("more").map_err(wrong)?,
+            fewer,
+            more,
             garble,
             dice: Mutex::new(fastrand::Rng::with_seed(set.seed)),
         })

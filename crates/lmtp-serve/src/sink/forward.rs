@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use lmtp_tokio::proto::bytes::Bytes;
 use lmtp_tokio::{Body, Builder, Client, Endpoint, LhloName, Outcome, RecipientReport, Report, Timeouts};
 use tokio::io::AsyncSeekExt as _;
 
-use super::{Spool, Verdict, Whole, reply};
+use super::{Verdict, Whole, reply};
 
 /// To another server, over a connection for each message.
 #[derive(Debug)]
@@ -36,6 +35,15 @@ impl Forward {
         Self { tls: Some(tls), ..self }
     }
 
+    /// What is written above a message before it is held: whoever passes one on says so (RFC 5321 section 4.4).
+    pub(super) fn header(message: &Whole<'_>) -> String {
+        let only = match message.envelope.recipients() {
+            [(path, _)] => Some(path),
+            _ => None,
+        };
+        message.received(only)
+    }
+
     pub(super) async fn deliver(&self, message: Whole<'_>) -> Vec<Verdict> {
         let count = message.envelope.recipients().len();
         match self.send(&message).await {
@@ -45,16 +53,10 @@ impl Forward {
     }
 
     async fn send(&self, message: &Whole<'_>) -> Result<Report, String> {
-        // RFC 5321 section 4.4: whoever passes a message on says so.
-        let only = match message.envelope.recipients() {
-            [(path, _)] => Some(path),
-            _ => None,
-        };
-        let content = with_header(message.received(only), &message.content).await.map_err(|error| error.to_string())?;
         let builder = self.builder(message.by).map_err(|error| error.to_string())?;
         let mut client = builder.connect().await.map_err(|fault| fault.to_string())?;
-        let body = match content.file() {
-            None => Body::from(content.in_memory()),
+        let body = match message.content.file() {
+            None => Body::from(message.content.in_memory()),
             Some(file) => {
                 let file = file.try_clone().map_err(|error| error.to_string())?;
                 let mut file = tokio::fs::File::from_std(file);
@@ -75,22 +77,6 @@ impl Forward {
             return Ok(builder.tls(tls.clone()));
         }
         Ok(builder)
-    }
-}
-
-/// The header, and what is below it.
-async fn with_header(header: String, below: &Spool) -> std::io::Result<Spool> {
-    let mut content = Spool::default();
-    content.push(Bytes::from(header)).await;
-    let mut at = 0;
-    loop {
-        let piece = below.piece(at).await?;
-        if piece.is_empty() {
-            content.finish().await;
-            return content.or_failed();
-        }
-        at += piece.len() as u64;
-        content.push(piece).await;
     }
 }
 

@@ -107,6 +107,9 @@ impl Sink {
             return Ok((recipients.iter().map(|_| Verdict::new(Reply::stored())).collect(), octets));
         }
         let mut message = message;
+        if matches!(self, Self::Forward(_)) {
+            message.content.push(Forward::header(&message).into()).await;
+        }
         let octets = message.content.fill(body).await?;
         if let Some(failed) = message.content.failed() {
             let verdict = Verdict::because(Reply::try_again_later(), failed.to_string());

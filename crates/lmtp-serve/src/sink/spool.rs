@@ -66,11 +66,6 @@ impl Spool {
         self.failed.as_ref()
     }
 
-    /// The same, or why it could not be held.
-    pub(crate) fn or_failed(mut self) -> io::Result<Self> {
-        self.failed.take().map_or(Ok(self), Err)
-    }
-
     /// Octets.
     pub(crate) fn len(&self) -> u64 {
         self.written + self.held as u64

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use lmtp_tokio::Reply;
+use lmtp_tokio::proto::bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
@@ -93,7 +94,7 @@ impl Webhook {
         let (agent, url, token) = (self.agent.clone(), self.url.clone(), self.token.clone());
         let size = above.len() as u64 + message.content.len() + below.len() as u64;
         let kind = format!("multipart/form-data; boundary={boundary}");
-        let content = Content { spool: message.content, at: 0, runtime: Handle::current() };
+        let content = Content { spool: message.content, at: 0, piece: Bytes::new(), runtime: Handle::current() };
         let asked = spawn_blocking(move || {
             let mut body = above.as_bytes().chain(content).chain(below.as_bytes());
             let mut request = agent.post(&url).header("Content-Type", kind).header("Content-Length", size.to_string());
@@ -159,16 +160,20 @@ fn verdicts(status: u16, text: &str, count: usize) -> Vec<Verdict> {
 /// The content, as it is read by a thread that may wait.
 struct Content {
     spool: Spool,
+    /// Behind the piece at hand.
     at: u64,
+    piece: Bytes,
     runtime: Handle,
 }
 
 impl Read for Content {
     fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
-        let piece = self.runtime.block_on(self.spool.piece(self.at))?;
-        let count = piece.len().min(room.len());
-        room[..count].copy_from_slice(&piece[..count]);
-        self.at += count as u64;
+        if self.piece.is_empty() {
+            self.piece = self.runtime.block_on(self.spool.piece(self.at))?;
+            self.at += self.piece.len() as u64;
+        }
+        let count = self.piece.len().min(room.len());
+        room[..count].copy_from_slice(&self.piece.split_to(count));
         Ok(count)
     }
 }
