@@ -70,7 +70,10 @@ pub(crate) fn run(args: Gateway) -> Exit {
 async fn serve(listen: SocketAddr, config: Config, console: &Console) -> std::io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let listener = tokio::net::TcpListener::bind(listen).await?;
-    console.note(&format!("listening at http://{}/api/lmtp/connect and /send", listener.local_addr()?));
+    console.note(&format!(
+        "listening at http://{}/, a page for people; programs ask /api/lmtp/connect and /api/lmtp/send",
+        listener.local_addr()?
+    ));
     lmtp_gateway::serve(listener, config, async move {
         tokio::select! {
             _ = terminate.recv() => {}
