@@ -11,11 +11,13 @@ mod process;
 mod root;
 mod service;
 pub mod settings;
+mod setup;
 mod sink;
 
 pub use process::{serve, serve_here};
-pub use service::{Problem, Service};
+pub use service::Service;
 pub use settings::{DEFAULT, Settings};
+pub use setup::Problem;
 pub use sink::{Kept, Memory};
 
 pub use lmtp_tokio::Shutdown;
