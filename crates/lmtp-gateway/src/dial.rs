@@ -46,6 +46,7 @@ impl Dialled {
                 (format!("unix:{name}"), path.into_iter().collect())
             }
             Place::Tcp { host, port } => {
+                shared.config.policy.lookup(host, *port).map_err(refused)?;
                 let found = found(host, *port, to.patience).await.map_err(|fault| Problem::upstream(&fault))?;
                 let allowed = shared.config.policy.addresses(host, *port, &found).map_err(refused)?;
                 // By where it leads, whatever it is called.

@@ -96,6 +96,22 @@ impl Policy {
         Ok(())
     }
 
+    /// Whether any answer to that name could lead to somebody who may be dialled: if none could, it is not looked
+    /// up, and nobody learns from us what the resolver here knows.
+    ///
+    /// # Errors
+    ///
+    /// None could.
+    pub(crate) fn lookup(&self, host: &str, port: u16) -> Result<(), Refused> {
+        let name = plain(host);
+        let leads = |rule: &Target| match &rule.whom {
+            Whom::Name(listed) => *listed == name,
+            Whom::Network(..) => true,
+        };
+        let could = self.rules.iter().any(|rule| rule.is_for(port) && leads(rule));
+        if could { Ok(()) } else { Err(Refused::NotListed(format!("{host}:{port}"))) }
+    }
+
     /// Those of the addresses of a host that may be dialled.
     ///
     /// # Errors
@@ -287,6 +303,15 @@ mod tests {
         assert!(may(&list, "9.9.9.9", 24, "9.9.9.9") && may(&list, "any.net", 24, "9.9.9.9"));
         assert!(!may(&list, "9.9.8.9", 24, "9.9.8.9"));
         assert!(may(&list, "[2a00::9]", 24, "2a00::9") && !may(&list, "[2a00::9]", 2424, "2a00::9"));
+    }
+
+    #[test]
+    fn a_name_that_can_lead_to_nobody_is_not_looked_up() {
+        let list = policy(&["mail.example.org:2424", "[2a00::/32]:24"]);
+        assert!(list.lookup("Mail.Example.org.", 2424).is_ok() && list.lookup("any.net", 24).is_ok());
+        let refused = Err(Refused::NotListed("secret.internal:2424".into()));
+        assert_eq!(list.lookup("secret.internal", 2424), refused);
+        assert!(list.lookup("mail.example.org", 2525).is_err() && policy(&[]).lookup("mail.example.org", 24).is_err());
     }
 
     #[test]

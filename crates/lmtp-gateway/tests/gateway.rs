@@ -223,7 +223,7 @@ async fn nobody_is_dialled_who_may_not_be() {
         ("127.0.0.1", 1, 403),
         ("127.0.0.2", i32::from(running.port), 403),
         ("::ffff:127.0.0.2", i32::from(running.port), 403),
-        ("127.0.0.1.nip.example", 24, 502),
+        ("127.0.0.1.nip.example", 24, 403),
         ("localhost", i32::from(running.port) ^ 1, 403),
         ("2130706433", i32::from(running.port), 400),
         ("127.0.0.1.", i32::from(running.port), 400),
