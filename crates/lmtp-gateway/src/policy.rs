@@ -104,10 +104,7 @@ impl Policy {
     /// None could.
     pub(crate) fn lookup(&self, host: &str, port: u16) -> Result<(), Refused> {
         let name = plain(host);
-        let leads = |rule: &Target| match &rule.whom {
-            Whom::Name(listed) => *listed == name,
-            Whom::Network(..) => true,
-        };
+        let leads = |rule: &Target| rule.is_called(&name) || matches!(rule.whom, Whom::Network(..));
         let could = self.rules.iter().any(|rule| rule.is_for(port) && leads(rule));
         if could { Ok(()) } else { Err(Refused::NotListed(format!("{host}:{port}"))) }
     }
@@ -120,7 +117,7 @@ impl Policy {
     pub fn addresses(&self, host: &str, port: u16, found: &[IpAddr]) -> Result<Vec<IpAddr>, Refused> {
         self.host(host, port)?;
         let name = plain(host);
-        let is_named = self.rules.iter().any(|rule| rule.is_for(port) && rule.whom == Whom::Name(name.clone()));
+        let is_named = self.rules.iter().any(|rule| rule.is_for(port) && rule.is_called(&name));
         let may = |address: &IpAddr| {
             faces(*address).into_iter().all(|face| {
                 let is_listed = self.rules.iter().any(|rule| rule.is_for(port) && rule.contains(face));
@@ -143,6 +140,10 @@ impl Policy {
 impl Target {
     fn is_for(&self, port: u16) -> bool {
         self.port.is_none_or(|only| only == port)
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        matches!(&self.whom, Whom::Name(listed) if listed == name)
     }
 
     fn contains(&self, address: IpAddr) -> bool {
