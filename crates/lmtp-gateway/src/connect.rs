@@ -5,40 +5,48 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::Shared;
+use crate::api::ConnectRequest;
 use crate::dial::{self, Dialled};
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
 use crate::request::{Fields, Place};
 
 /// What it waits by default, in milliseconds.
 const PATIENCE: u64 = 10_000;
 
 /// What is answered. What stands first is the seed's, by name and type.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Found {
+    /// True.
     success: bool,
     host: Option<String>,
     port: Option<u16>,
+    /// LMTP.
     protocol: &'static str,
+    /// With its code, lines joined by CR LF.
     greeting: String,
+    /// What it offers, a line each.
     capabilities: Vec<String>,
     note: &'static str,
+    /// What was dialled.
     endpoint: String,
     /// The name that the server has given itself.
     server_name: String,
     timings: Timings,
+    /// What was said, if it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     transcript: Option<Vec<String>>,
 }
 
 /// Milliseconds.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Timings {
     /// To the reply to LHLO.
@@ -48,28 +56,43 @@ pub(crate) struct Timings {
 
 pub(crate) const NOTE: &str = "LMTP (RFC 2033): LHLO in place of EHLO, and an answer for each recipient";
 
-pub(crate) async fn by_body(
-    State(shared): State<Arc<Shared>>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, Problem> {
-    Ok(Json(connect(&shared, Fields::parse(&body?)?).await?).into_response())
+/// Whether a server is there, and what it offers.
+#[utoipa::path(
+    post,
+    path = "/api/lmtp/connect",
+    request_body = ConnectRequest,
+    responses((status = 200, body = Found), Problems)
+)]
+pub(crate) async fn by_body(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
+    Ok(Json(connect(&shared, Fields::parse(&body)?).await?).into_response())
 }
 
+/// The same, by a query.
+#[utoipa::path(
+    get,
+    path = "/api/lmtp/connect",
+    params(ConnectRequest),
+    responses((status = 200, body = Found), Problems)
+)]
 pub(crate) async fn by_query(
     State(shared): State<Arc<Shared>>,
-    Query(query): Query<Vec<(String, String)>>,
+    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    let Query(query) = query.map_err(|rejection| Problem::new(rejection.status(), "query", rejection.body_text()))?;
     Ok(Json(connect(&shared, Fields::query(query)).await?).into_response())
 }
 
 pub(crate) async fn connect(shared: &Shared, mut fields: Fields) -> Result<Found, Problem> {
     let to = fields.to(shared, PATIENCE);
     fields.finish()?;
-    let _place = dial::place(shared)?;
+    shared.usage.count();
     let begun = Instant::now();
-    let dialled = Dialled::new(shared, &to).await?;
+    let _place = dial::place(shared, to.patience).await?;
+    let dialled = Dialled::new(shared, &to, begun).await?;
     let connected = tokio::time::timeout(dialled.left(), dialled.connect()).await;
-    let client = connected.unwrap_or_else(|_| Err(dialled.too_late())).map_err(|fault| Problem::upstream(&fault))?;
+    let client = connected
+        .unwrap_or_else(|_| Err(dialled.too_late()))
+        .map_err(|fault| Problem::upstream(&fault).with(dialled.said()))?;
     let open_ms = milliseconds(begun);
     let capabilities =
         client.capabilities().map(|offered| offered.extensions().map(|one| one.as_str().to_owned()).collect());

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use lmtp_tokio::proto::value::LhloName;
 use lmtp_tokio::{Builder, Client, Endpoint, Fault, FaultKind, Handle, LineEndings, Phase, Security, Timeouts};
+use lmtp_web::Refusal;
+use tokio::sync::SemaphorePermit;
 
 use crate::Shared;
 use crate::policy::{Refused, literal};
@@ -31,9 +33,10 @@ pub(crate) struct Dialled {
 
 impl Dialled {
     /// Looks the server up, and at whether it may be dialled.
-    pub(crate) async fn new(shared: &Shared, to: &Where) -> Result<Self, Problem> {
+    pub(crate) async fn new(shared: &Shared, to: &Where, begun: Instant) -> Result<Self, Problem> {
         let refused = |refused: Refused| Problem::new(StatusCode::FORBIDDEN, "policy", refused.to_string());
-        let deadline = Instant::now() + to.patience;
+        let too_often = |wait| Problem::from(Refusal::too_often(wait));
+        let deadline = begun + to.patience;
         let scheme = match to.security {
             Security::Plain => "lmtp",
             Security::StartTls => "lmtp+starttls",
@@ -41,7 +44,7 @@ impl Dialled {
         };
         let (named, texts) = match &to.place {
             Place::Unix(name) => {
-                shared.targets.take(format!("unix {name}"), Instant::now()).map_err(Problem::too_often)?;
+                shared.targets.take(format!("unix {name}"), Instant::now()).map_err(too_often)?;
                 let path = shared.config.unix.get(name).map(|path| format!("unix:{}", path.display()));
                 (format!("unix:{name}"), path.into_iter().collect())
             }
@@ -51,7 +54,7 @@ impl Dialled {
                 let allowed = shared.config.policy.addresses(host, *port, &found).map_err(refused)?;
                 // By where it leads, whatever it is called.
                 let key = allowed.first().map(|address| format!("{address} {port}")).unwrap_or_default();
-                shared.targets.take(key, Instant::now()).map_err(Problem::too_often)?;
+                shared.targets.take(key, Instant::now()).map_err(too_often)?;
                 let text = |address: IpAddr| match address {
                     IpAddr::V4(address) => format!("{scheme}://{address}:{port}"),
                     IpAddr::V6(address) => format!("{scheme}://[{address}]:{port}"),
@@ -71,12 +74,13 @@ impl Dialled {
         })
     }
 
-    /// Connects to the first that answers.
+    /// Connects to the first that answers. Each has its share of the time that is left.
     pub(crate) async fn connect(&self) -> Result<Client, Fault> {
         let mut last = Fault::new(FaultKind::Connect, Phase::Connect, "there is nobody to dial");
-        for endpoint in &self.endpoints {
+        for (endpoint, to_try) in self.endpoints.iter().zip((1..=self.endpoints.len()).rev()) {
+            let share = self.left() / u32::try_from(to_try).unwrap_or(u32::MAX);
             let builder = self
-                .builder(endpoint)
+                .builder(endpoint, share)
                 .map_err(|error| Fault::new(FaultKind::Usage, Phase::Connect, error.to_string()))?;
             match builder.connect().await {
                 Ok(client) => return Ok(client),
@@ -87,9 +91,10 @@ impl Dialled {
         Err(last)
     }
 
-    fn builder(&self, endpoint: &Endpoint) -> Result<Builder, lmtp_tokio::Error> {
+    fn builder(&self, endpoint: &Endpoint, share: Duration) -> Result<Builder, lmtp_tokio::Error> {
         // The request as a whole has a deadline; this bounds each step of it.
-        let timeouts = Timeouts::all(self.left());
+        let mut timeouts = Timeouts::all(self.left());
+        timeouts.connect = share;
         let lhlo: LhloName = "lmtp-gateway.localhost".parse().unwrap_or_default();
         let builder = Client::builder(endpoint.clone())?.timeouts(timeouts).lhlo_name(lhlo);
         let builder = builder.line_endings(LineEndings::Convert).handle(&self.handle);
@@ -148,8 +153,10 @@ fn tls(shared: &Shared, to: &Where) -> Result<Option<lmtp_tokio::ClientTls>, Pro
     tls.build().map(Some).map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "tls", error.to_string()))
 }
 
-/// A place among the requests that dial.
-pub(crate) fn place(shared: &Shared) -> Result<tokio::sync::SemaphorePermit<'_>, Problem> {
-    let full = || Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", "too many requests dial already; try again");
-    shared.places.try_acquire().map_err(|_| full())
+/// A place among the requests that dial, once there is one.
+pub(crate) async fn place(shared: &Shared, patience: Duration) -> Result<SemaphorePermit<'_>, Problem> {
+    match tokio::time::timeout(patience, shared.places.acquire()).await {
+        Ok(Ok(place)) => Ok(place),
+        _ => Err(Refusal::busy().into()),
+    }
 }

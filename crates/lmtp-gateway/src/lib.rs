@@ -2,19 +2,20 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+#[expect(unused_qualifications, reason = "the derive of schemas writes them")]
+mod api;
 mod compose;
 mod connect;
 mod dial;
-mod guard;
 mod page;
 mod policy;
+#[expect(unused_qualifications, reason = "the derive of schemas writes them")]
 mod problem;
-mod rate;
 mod request;
 mod send;
+mod usage;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,13 +23,15 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
+use lmtp_web::{Door, Rates};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::problem::Problem;
-use crate::rate::Rates;
+use crate::usage::Usage;
 
 pub use policy::{InvalidTarget, Policy, Refused, Target};
 
@@ -48,9 +51,11 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// Octets of a request.
     pub body: usize,
+    /// Octets of all requests that are read or worked on at once; more of them wait.
+    pub bodies: usize,
     /// Recipients of a message.
     pub recipients: usize,
-    /// Requests that dial, at once.
+    /// Requests that dial, at once; more of them wait, within their time.
     pub concurrency: usize,
     /// The longest that a request may ask to wait.
     pub longest: Duration,
@@ -67,6 +72,7 @@ impl Default for Config {
             token: None,
             hosts: Vec::new(),
             body: 10 * 1024 * 1024,
+            bodies: 64 * 1024 * 1024,
             recipients: 100,
             concurrency: 20,
             longest: Duration::from_secs(120),
@@ -79,27 +85,46 @@ impl Default for Config {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) door: Arc<Door>,
     pub(crate) places: Semaphore,
-    pub(crate) clients: Rates,
     pub(crate) targets: Rates,
-    /// What our own forms bear.
-    pub(crate) form_token: String,
+    pub(crate) usage: Usage,
 }
 
-/// The routes of a gateway, to be served by axum with the address of each client
+/// The pages, and the forms of those without scripts.
+const PAGES: &[&str] = &["/", "/probe", "/deliver"];
+
+/// The routes of a gateway, to be served by [`serve`] or with the address of each client
 /// (`into_make_service_with_connect_info::<SocketAddr>()`).
-pub fn router(config: Config) -> Router {
+///
+/// # Errors
+///
+/// The system has no random numbers.
+pub fn router(config: Config) -> std::io::Result<Router> {
+    let door = Door::new(lmtp_web::Config {
+        hosts: config.hosts.clone(),
+        token: config.token.clone(),
+        cookie: "lmtp-gateway",
+        per_minute: config.per_minute,
+        body: config.body,
+        bodies: config.bodies,
+        pages: PAGES,
+        open: &["/page.css", "/favicon.ico"],
+        refuse: |refusal| Problem::from(refusal).into_response(),
+    })?;
     let shared = Arc::new(Shared {
         places: Semaphore::new(config.concurrency.min(Semaphore::MAX_PERMITS)),
-        clients: Rates::new(config.per_minute),
         targets: Rates::new(config.per_minute),
-        form_token: form_token(),
+        usage: Usage::default(),
+        door: Arc::clone(&door),
         config,
     });
-    let body = DefaultBodyLimit::max(shared.config.body);
-    Router::new()
+    let routes = Router::new()
         .route("/api/lmtp/connect", get(connect::by_query).post(connect::by_body))
         .route("/api/lmtp/send", post(send::send))
+        .route("/api/usage", get(usage::usage))
+        .route("/openapi.json", get(api::document))
+        .route("/lmtp", get(usage::bare))
         .route("/", get(page::page))
         .route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
         .route("/page.css", get(page::style))
@@ -108,17 +133,11 @@ pub fn router(config: Config) -> Router {
         .route("/deliver", post(page::deliver))
         .fallback(async || Problem::nothing_here())
         .method_not_allowed_fallback(async || Problem::method())
-        .layer(body)
-        .layer(from_fn_with_state(Arc::clone(&shared), guard::guard))
-        .with_state(shared)
-}
-
-/// Another one each time: pages of before are asked to be loaded again.
-fn form_token() -> String {
-    use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-    // The keys of each state are drawn at random by the system.
-    let part = || RandomState::new().build_hasher().finish();
-    format!("{:016x}{:016x}", part(), part())
+        // The door has read the body by then.
+        .layer(DefaultBodyLimit::disable())
+        .layer(CatchPanicLayer::custom(|_| Problem::ours().into_response()))
+        .with_state(shared);
+    Ok(door.before(routes))
 }
 
 /// Serves a gateway until `end` is there, and then those requests that have begun.
@@ -131,6 +150,5 @@ pub async fn serve(
     config: Config,
     end: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let routes = router(config).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, routes).with_graceful_shutdown(end).await
+    lmtp_web::serve(listener, router(config)?, end).await
 }

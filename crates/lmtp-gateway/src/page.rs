@@ -8,9 +8,9 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use lmtp_web::escaped;
 use serde::Serialize;
 use serde_json::Value;
-use subtle::ConstantTimeEq as _;
 
 use crate::problem::Problem;
 use crate::request::Fields;
@@ -32,7 +32,7 @@ pub(crate) async fn page(State(shared): State<Arc<Shared>>) -> Response {
     };
     let page = PAGE
         .replace("@SERVER@", SERVER)
-        .replace("@TOKEN@", &shared.form_token)
+        .replace("@TOKEN@", shared.door.form_token())
         .replace("@SOCKETS@", &options(shared.config.unix.keys().collect()))
         .replace("@AUTHORITIES@", &options(shared.config.authorities.keys().collect()));
     shown(StatusCode::OK, page)
@@ -70,7 +70,7 @@ pub(crate) async fn deliver(State(shared): State<Arc<Shared>>, form: Filled) -> 
 fn fields(shared: &Shared, form: Filled) -> Result<Fields, Problem> {
     let Form(mut pairs) = form.map_err(|rejection| Problem::new(rejection.status(), "form", rejection.body_text()))?;
     let token = pairs.iter().position(|(name, _)| name == "formToken").map(|place| pairs.remove(place).1);
-    let is_ours = token.is_some_and(|token| token.as_bytes().ct_eq(shared.form_token.as_bytes()).into());
+    let is_ours = token.is_some_and(|token| shared.door.is_form_token(&token));
     if !is_ours {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
@@ -136,29 +136,9 @@ fn shown(status: StatusCode, page: String) -> Response {
     response
 }
 
-/// Text within HTML, in an attribute as well.
-fn escaped(text: &str) -> String {
-    text.chars().fold(String::new(), |mut safe, char| {
-        match char {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            char => safe.push(char),
-        }
-        safe
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn text_stays_text() {
-        assert_eq!(escaped("<b class='x' id=\"y\">&"), "&lt;b class=&#39;x&#39; id=&quot;y&quot;&gt;&amp;");
-    }
 
     /// The policy forbids what is written into a page.
     #[test]

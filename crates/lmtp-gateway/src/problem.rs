@@ -1,13 +1,15 @@
 //! What went wrong, for programs and for people.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use lmtp_tokio::{Fault, FaultKind};
+use lmtp_web::Refusal;
 use serde::Serialize;
+use utoipa::openapi::{self, Content, Ref, RefOr, ResponseBuilder};
+use utoipa::{IntoResponses, ToSchema};
 
 /// What went wrong: the answer to a request that came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,33 +19,71 @@ pub(crate) struct Problem {
     phase: Option<&'static str>,
     fields: Vec<Field>,
     message: String,
-    /// When to ask again, in seconds.
-    retry_after: Option<u64>,
+    /// What was said until then, if it was asked for.
+    transcript: Option<Vec<String>>,
 }
 
 /// What is wrong with a field of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Field {
     pub(crate) field: &'static str,
     pub(crate) message: String,
 }
 
-/// As it is written. `error` is the text that clients of the seed show.
-#[derive(Debug, Serialize)]
+/// Why there is no answer.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Written<'a> {
+#[schema(as = Problem)]
+pub(crate) struct Written<'a> {
+    /// False.
     success: bool,
+    /// The same as `message`, for clients of before.
     error: &'a str,
+    /// What it is: `validation`, `policy`, `timeout`, `connect` and so on.
     kind: &'a str,
+    /// Where the conversation was.
     phase: Option<&'a str>,
+    /// The first field that is wrong.
     field: Option<&'a str>,
+    /// What it is, for people.
     message: &'a str,
+    /// Every field that is wrong.
     fields: &'a [Field],
+    /// What was said until then, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transcript: Option<&'a [String]>,
+}
+
+/// What may be answered in place of an answer, whatever was asked.
+pub(crate) struct Problems;
+
+impl IntoResponses for Problems {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let problem = |(status, what): (&str, &str)| {
+            let content = Content::new(Some(Ref::from_schema_name("Problem")));
+            let response = ResponseBuilder::new().description(what).content("application/json", content).build();
+            (status.to_owned(), RefOr::T(response))
+        };
+        [
+            ("400", "Fields are wrong, all of them named, or the request is none."),
+            ("401", "The token is missing."),
+            ("403", "The target may not be dialled, or another site asks."),
+            ("408", "The request takes too long to arrive."),
+            ("413", "The request is too large."),
+            ("415", "The request is no JSON."),
+            ("421", "The gateway is not called by that name."),
+            ("429", "Too many requests: see Retry-After."),
+            ("502", "The server or the line is at fault."),
+            ("504", "The time is up."),
+        ]
+        .map(problem)
+        .into()
+    }
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { status, kind, phase: None, fields: Vec::new(), message: message.into(), retry_after: None }
+        Self { status, kind, phase: None, fields: Vec::new(), message: message.into(), transcript: None }
     }
 
     /// Every field of a request that is wrong.
@@ -56,6 +96,11 @@ impl Problem {
     pub(crate) fn upstream(fault: &Fault) -> Self {
         let phase = Some(fault.phase().name());
         Self { phase, ..Self::new(status_of(fault), fault.kind().name(), fault.message()) }
+    }
+
+    /// With what was said until then.
+    pub(crate) fn with(self, transcript: Option<Vec<String>>) -> Self {
+        Self { transcript, ..self }
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -77,14 +122,13 @@ impl Problem {
             field: self.fields.first().map(|field| field.field),
             message: &self.message,
             fields: &self.fields,
+            transcript: self.transcript.as_deref(),
         }
     }
 
-    /// Who asks too often.
-    pub(crate) fn too_often(wait: Duration) -> Self {
-        let seconds = wait.as_secs() + 1;
-        let message = format!("too many requests; try again in {seconds} s");
-        Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate", message) }
+    /// A fault of this gateway.
+    pub(crate) fn ours() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this gateway has a fault; please report it")
     }
 
     pub(crate) fn nothing_here() -> Self {
@@ -106,27 +150,15 @@ pub(crate) fn status_of(fault: &Fault) -> StatusCode {
     }
 }
 
-/// A body that cannot be read, or is too large.
-impl From<BytesRejection> for Problem {
-    fn from(rejection: BytesRejection) -> Self {
-        match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "size", "the request is larger than this gateway takes")
-            }
-            status => Self::new(status, "body", rejection.body_text()),
-        }
+/// What is refused at the door.
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.status, refusal.kind, refusal.message)
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(self.written())).into_response();
-        if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response
+        (self.status, Json(self.written())).into_response()
     }
 }

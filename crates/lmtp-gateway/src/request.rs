@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use lmtp_tokio::{Envelope, ForwardPath, ReversePath, Security};
 use serde_json::{Map, Value};
 
@@ -41,7 +43,7 @@ pub(crate) struct Mail {
 #[derive(Debug)]
 pub(crate) enum Content {
     Draft { subject: String, body: String },
-    Raw(String),
+    Raw(Vec<u8>),
 }
 
 /// The fields of a request, and what is wrong with them.
@@ -197,14 +199,33 @@ impl Fields {
             let message = format!("are {}, and at most {most} are taken", to.len());
             return Err(Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, vec![Field { field: "to", message }]));
         }
-        let (subject, body, raw) = (self.text("subject"), self.text("body"), self.text("raw"));
-        let content = match (raw, subject, body) {
-            (Some(raw), None, None) => Some(Content::Raw(raw)),
+        let content = self.content();
+        let envelope = from.and_then(|from| Envelope::new(from, to).ok());
+        Ok(envelope.zip(content).map(|(envelope, content)| Mail { envelope, content }))
+    }
+
+    /// A subject and a text, or a whole message in one of two forms.
+    fn content(&mut self) -> Option<Content> {
+        let (subject, body) = (self.text("subject"), self.text("body"));
+        let (raw, in_base64) = (self.text("raw"), self.text("rawBase64"));
+        match (raw, in_base64, subject, body) {
+            (Some(raw), None, None, None) => Some(Content::Raw(raw.into_bytes())),
+            (None, Some(text), None, None) => match STANDARD.decode(text) {
+                Ok(octets) => Some(Content::Raw(octets)),
+                Err(error) => {
+                    self.complain("rawBase64", format!("is no base64: {error}"));
+                    None
+                }
+            },
             (Some(_), ..) => {
-                self.complain("raw", "goes without subject and body");
+                self.complain("raw", "goes without rawBase64, subject and body");
                 None
             }
-            (None, subject, body) => {
+            (None, Some(_), ..) => {
+                self.complain("rawBase64", "goes without subject and body");
+                None
+            }
+            (None, None, subject, body) => {
                 if subject.is_none() {
                     self.complain("subject", "is needed, or raw");
                 }
@@ -213,9 +234,7 @@ impl Fields {
                 }
                 subject.zip(body).map(|(subject, body)| Content::Draft { subject, body })
             }
-        };
-        let envelope = from.and_then(|from| Envelope::new(from, to).ok());
-        Ok(envelope.zip(content).map(|(envelope, content)| Mail { envelope, content }))
+        }
     }
 
     fn recipients(&mut self) -> Vec<ForwardPath> {

@@ -6,25 +6,26 @@ use std::time::Instant;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use lmtp_tokio::proto::value::Reply;
 use lmtp_tokio::{Client, Fault, FaultKind, Origin, Outcome, Phase, Report};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::Shared;
+use crate::api::SendRequest;
 use crate::compose::compose;
 use crate::connect::{NOTE, Timings, full, milliseconds};
 use crate::dial::{self, Dialled};
-use crate::problem::{Problem, status_of};
+use crate::problem::{Problem, Problems, Written, status_of};
 use crate::request::{Content, Fields, Mail};
 
 /// What it waits by default, in milliseconds.
 const PATIENCE: u64 = 15_000;
 
 /// What is answered. What stands first is the seed's, by name and type.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Sent {
     /// The conversation took place, and every recipient has the server's answer.
@@ -53,8 +54,17 @@ pub(crate) struct Sent {
     transcript: Option<Vec<String>>,
 }
 
+/// What was asked for did not take place for everybody.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes which of the two it is")]
+pub(crate) enum Unsent {
+    Sent(Box<Sent>),
+    Problem(Written<'static>),
+}
+
 /// What became of the message for a recipient; each that was asked for has one, in that order.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Status {
     recipient: String,
     code: Option<u16>,
@@ -66,11 +76,21 @@ pub(crate) struct Status {
     enhanced: Option<String>,
 }
 
-pub(crate) async fn send(
-    State(shared): State<Arc<Shared>>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, Problem> {
-    let (status, sent) = deliver(&shared, Fields::parse(&body?)?).await?;
+/// A message, and what became of it for every recipient.
+#[utoipa::path(
+    post,
+    path = "/api/lmtp/send",
+    request_body = SendRequest,
+    responses(
+        (status = 200, description = "Every recipient has the server's answer, a yes or a no.", body = Sent),
+        (status = 422, description = "The message cannot be sent to that server as it is.", body = Unsent),
+        (status = 502, description = "The server or the line was at fault: see each recipient.", body = Unsent),
+        (status = 504, description = "The time was up: see each recipient.", body = Unsent),
+        Problems
+    )
+)]
+pub(crate) async fn send(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
+    let (status, sent) = deliver(&shared, Fields::parse(&body)?).await?;
     Ok((status, Json(sent)).into_response())
 }
 
@@ -82,15 +102,16 @@ pub(crate) async fn deliver(shared: &Shared, mut fields: Fields) -> Result<(Stat
     // Without a complaint there is a message.
     let Some(Mail { envelope, content }) = mail else { return Err(Problem::nothing_here()) };
     let (octets, message_id) = match content {
-        Content::Raw(raw) => (raw.into_bytes(), None),
+        Content::Raw(raw) => (raw, None),
         Content::Draft { subject, body } => {
             let (octets, id) = compose(&envelope, &subject, &body);
             (octets, Some(id))
         }
     };
-    let _place = dial::place(shared)?;
+    shared.usage.count();
     let begun = Instant::now();
-    let dialled = Dialled::new(shared, &to).await?;
+    let _place = dial::place(shared, to.patience).await?;
+    let dialled = Dialled::new(shared, &to, begun).await?;
     let connected = tokio::time::timeout(dialled.left(), dialled.connect()).await;
     let (report, server_name, open_ms) = match connected.unwrap_or_else(|_| Err(dialled.too_late())) {
         Err(fault) => (Report::unsent(envelope.clone(), fault), None, milliseconds(begun)),
@@ -131,7 +152,7 @@ pub(crate) async fn deliver(shared: &Shared, mut fields: Fields) -> Result<(Stat
         .collect();
     let refused_at =
         |told: &lmtp_tokio::RecipientReport<'_>| matches!(told.phase(), Phase::Final | Phase::Data | Phase::Body);
-    let fault = report.error();
+    let why = why(&report);
     let sent = Sent {
         success: report.recipients().all(|told| told.origin() == Some(Origin::Peer)),
         host,
@@ -147,14 +168,32 @@ pub(crate) async fn deliver(shared: &Shared, mut fields: Fields) -> Result<(Stat
         message_id,
         timings: Timings { open_ms, total_ms: milliseconds(begun) },
         warnings: report.warnings().to_vec(),
-        error: fault.map(|fault| fault.message().to_owned()),
-        kind: fault.map(|fault| fault.kind().name()),
-        phase: fault.map(|fault| fault.phase().name()),
-        message: fault.map(|fault| fault.message().to_owned()),
+        error: why.as_ref().map(|why| why.message.clone()),
+        kind: why.as_ref().map(|why| why.kind),
+        phase: why.as_ref().map(|why| why.phase),
+        message: why.as_ref().map(|why| why.message.clone()),
         transcript: dialled.said(),
     };
-    let status = fault.map_or(StatusCode::OK, status_of);
-    Ok((status, sent))
+    Ok((why.map_or(StatusCode::OK, |why| why.status), sent))
+}
+
+/// Why there are recipients without the server's answer.
+struct Why {
+    status: StatusCode,
+    kind: &'static str,
+    phase: &'static str,
+    message: String,
+}
+
+fn why(report: &Report) -> Option<Why> {
+    if let Some(fault) = report.error() {
+        let (kind, phase) = (fault.kind().name(), fault.phase().name());
+        return Some(Why { status: status_of(fault), kind, phase, message: fault.message().to_owned() });
+    }
+    let told = report.recipients().find(|told| told.origin() == Some(Origin::Local))?;
+    let reply = told.reply().map(ToString::to_string).unwrap_or_default();
+    let message = format!("{}: {reply} (refused here, the server was not asked)", told.path());
+    Some(Why { status: StatusCode::UNPROCESSABLE_ENTITY, kind: "unsupported", phase: told.phase().name(), message })
 }
 
 /// What is known of a message whose time is up.

@@ -14,7 +14,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// A bucket for each key: it holds a minute's requests, and fills up evenly.
 #[derive(Debug)]
-pub(crate) struct Rates<K = String> {
+pub struct Rates<K = String> {
     per_minute: u32,
     buckets: Mutex<HashMap<K, Bucket>>,
     swept: Mutex<Option<Instant>>,
@@ -27,12 +27,17 @@ struct Bucket {
 }
 
 impl<K: Hash + Eq> Rates<K> {
-    pub(crate) fn new(per_minute: u32) -> Self {
+    /// A bucket of that many for each key.
+    pub fn new(per_minute: u32) -> Self {
         Self { per_minute, buckets: Mutex::default(), swept: Mutex::default() }
     }
 
-    /// Takes one, if there is one left; otherwise the time until there is.
-    pub(crate) fn take(&self, key: K, now: Instant) -> Result<(), Duration> {
+    /// Takes one, if there is one left.
+    ///
+    /// # Errors
+    ///
+    /// There is none: the time until there is.
+    pub fn take(&self, key: K, now: Instant) -> Result<(), Duration> {
         let full = f64::from(self.per_minute);
         let rate = full / 60.0;
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,92 +1,10 @@
-//! The gateway over HTTP, with servers that behave and servers that do not.
+//! The routes for programs, with servers that behave and servers that do not.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use lmtp_gateway::{Config, Policy, router};
-use lmtp_serve::{Memory, Service, Settings};
-use lmtp_tokio::Shutdown;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 
-/// A gateway, and a server that it may dial at a port and by the name `main`.
-struct Running {
-    gateway: SocketAddr,
-    port: u16,
-    memory: Memory,
-    shutdown: Shutdown,
-    _folder: tempfile::TempDir,
-}
-
-impl Running {
-    async fn new(faults: &str) -> Self {
-        Self::with(faults, |_| ()).await
-    }
-
-    async fn with(faults: &str, set: impl FnOnce(&mut Config)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let socket = folder.path().join("lmtp");
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let text = format!(
-            "listen = [\"lmtp://127.0.0.1:{port}\", \"unix:{}\"]\nname = \"mx.example.org\"\nsink = \"memory\"\n[faults]\n{faults}\n\
-             [log]\nformat = \"none\"\n",
-            socket.display()
-        );
-        let service = Service::new(&Settings::parse(&text).unwrap()).unwrap();
-        let (memory, shutdown) = (service.memory(), service.handle());
-        tokio::spawn(service.run(tokio::sync::mpsc::channel(1).1));
-        while !socket.exists() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        let mut config = Config::default();
-        config.policy =
-            Policy::new(vec![format!("127.0.0.1:{port}").parse().unwrap(), "mail.invalid".parse().unwrap()]);
-        config.unix = [("main".to_owned(), socket)].into();
-        set(&mut config);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let gateway = listener.local_addr().unwrap();
-        let routes = router(config).into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async { axum::serve(listener, routes).await });
-        Self { gateway, port, memory, shutdown, _folder: folder }
-    }
-
-    /// Sends a request as it is, and gives the head and the body of the answer.
-    async fn raw(&self, request: &str) -> (String, String) {
-        let mut stream = TcpStream::connect(self.gateway).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        tokio::time::timeout(Duration::from_secs(20), stream.read_to_string(&mut answer)).await.unwrap().unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.to_owned(), body.to_owned())
-    }
-
-    async fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, Value, String) {
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
-            self.gateway,
-            body.len()
-        );
-        let (head, body) = self.raw(&request).await;
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(&body).unwrap_or(Value::Null), head)
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        let (status, body, _) = self.ask("POST", path, "Content-Type: application/json\r\n", &body.to_string()).await;
-        (status, body)
-    }
-
-    fn message(&self, to: &Value) -> Value {
-        json!({"host": "127.0.0.1", "port": self.port, "from": "ann@x", "to": to, "subject": "Hi", "body": "Hello!\n.dot"})
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.shutdown.shut_down();
-    }
-}
+use crate::running::Running;
 
 #[tokio::test]
 async fn a_probe_by_body_by_query_and_by_socket() {
@@ -283,18 +201,9 @@ async fn nobody_else_s_page_may_ask() {
     }
 }
 
-#[tokio::test]
-async fn a_token_is_asked_for_if_there_is_one() {
-    let running = Running::with("", |config| config.token = Some("sesame".into())).await;
-    let query = format!("/api/lmtp/connect?host=127.0.0.1&port={}", running.port);
-    for (headers, status) in [
-        ("", 401),
-        ("Authorization: Bearer sesam\r\n", 401),
-        ("Authorization: Basic sesame\r\n", 401),
-        ("Authorization: Bearer sesame\r\n", 200),
-    ] {
-        assert_eq!(running.ask("GET", &query, headers, "").await.0, status, "{headers}");
-    }
+async fn later<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    what.await
 }
 
 #[tokio::test]
@@ -308,10 +217,14 @@ async fn too_much_is_refused() {
         running.ask("POST", "/api/lmtp/connect", "Content-Type: application/json\r\n", &large).await;
     assert_eq!((status, &problem["kind"]), (413, &"size".into()));
     let asked = json!({"host": "127.0.0.1", "port": running.port});
-    let (one, two) = tokio::join!(running.post("/api/lmtp/connect", &asked), running.post("/api/lmtp/connect", &asked));
-    let mut statuses = [one.0, two.0];
-    statuses.sort_unstable();
-    assert_eq!(statuses, [200, 429]);
+    // The one place is taken for half a second, and whoever comes waits for it as long as its time is.
+    let soon = json!({"host": "127.0.0.1", "port": running.port, "timeout": 200});
+    let (one, two, three) = tokio::join!(
+        running.post("/api/lmtp/connect", &asked),
+        later(running.post("/api/lmtp/connect", &soon)),
+        later(running.post("/api/lmtp/connect", &asked))
+    );
+    assert_eq!((one.0, two.0, &two.1["kind"], three.0), (200, 429, &"busy".into(), 200));
     let mut last = (0, Value::Null);
     for _ in 0..6 {
         last = running.post("/api/lmtp/connect", &json!({"unixName": "main"})).await;
@@ -355,53 +268,126 @@ async fn a_server_at_fault_is_502_with_the_phase() {
     }
 }
 
-/// The page and its forms, as a browser without scripts uses them.
+/// A message may be any octets, not only text.
 #[tokio::test]
-async fn a_page_for_people() {
-    let running = Running::new("fail = [\"rcpt=550:gone@x\"]").await;
-    let (head, page) =
-        running.raw(&format!("GET / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", running.gateway)).await;
-    let policy =
-        "content-security-policy: default-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-    assert!(head.starts_with("HTTP/1.1 200 ") && head.to_lowercase().contains(policy), "{head}");
-    // With no-referrer a browser sends `Origin: null` with the form, which is refused.
-    assert!(head.to_lowercase().contains("referrer-policy: same-origin"), "{head}");
-    assert!(page.contains("<option>main</option>"), "{page}");
-    let token = page.split("formToken\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    for path in ["/page.css", "/page.js"] {
-        let (status, _, head) = running.ask("GET", path, "", "").await;
-        assert!(status == 200 && head.contains("text/"), "{head}");
+async fn a_message_that_is_no_text_is_sent_as_it_is() {
+    use base64::Engine as _;
+    let running = Running::new("").await;
+    let octets = b"Subject: x\r\n\r\n\xe4\xf6\xfc \xff\r\n.\r\nend\r\n";
+    let text = base64::engine::general_purpose::STANDARD.encode(octets);
+    let asked = json!({"unixName": "main", "from": "", "to": "bob@x", "rawBase64": text});
+    let (status, sent) = running.post("/api/lmtp/send", &asked).await;
+    assert_eq!((status, &sent["allDelivered"]), (200, &true.into()), "{sent}");
+    let kept = running.memory.messages();
+    assert!(kept[0].content.ends_with(octets), "{:?}", kept[0].content);
+    for (field, value) in [("rawBase64", "not base64!"), ("raw", "Subject: x\r\n\r\n")] {
+        let mut asked = asked.clone();
+        asked[field] = value.into();
+        let (status, problem) = running.post("/api/lmtp/send", &asked).await;
+        assert_eq!((status, &problem["field"]), (400, &field.into()), "{problem}");
     }
-    let form = |path: &'static str, body: String| {
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\n\r\n{body}",
-            running.gateway,
-            body.len()
-        );
-        let running = &running;
-        async move { running.raw(&request).await }
-    };
-    let (head, page) =
-        form("/probe", format!("formToken={token}&host=&port=24&tls=none&unixName=main&caName=&timeout=5000")).await;
-    assert!(head.starts_with("HTTP/1.1 200 ") && page.contains("<li>PIPELINING</li>"), "{page}");
-    let message = "unixName=main&host=&port=24&from=ann%40x&to=bob%40x%2C+gone%40x&subject=%3Cb%3EHi&body=Hello";
-    let (head, page) = form("/deliver", format!("formToken={token}&{message}")).await;
-    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-    assert!(
-        page.contains("<td>gone@x</td><td><b class=\"permanent\">permanent</b></td><td>550 5.1.1 Injected fault</td>"),
-        "{page}"
-    );
-    assert_eq!(running.memory.messages().len(), 1);
-    // A form of somebody else's page.
-    for token in ["", "formToken=00000000000000000000000000000000&"] {
-        let (head, _) = form("/deliver", format!("{token}{message}")).await;
-        assert!(head.starts_with("HTTP/1.1 403 "), "{head}");
+}
+
+/// A recipient that the server cannot take is told of, with the reason, and the server is not asked.
+#[tokio::test]
+async fn what_a_server_does_not_offer_is_said() {
+    let running =
+        Running::with("", |config| config.policy = lmtp_gateway::Policy::new(vec!["127.0.0.0/8".parse().unwrap()]))
+            .await;
+    let plain = plain_server().await;
+    let asked = json!({"host": "127.0.0.1", "port": plain, "from": "ann@x", "to": ["bob@x", "bøb@x"], "subject": "Hi", "body": "x"});
+    let (status, sent) = running.post("/api/lmtp/send", &asked).await;
+    let told = &sent["deliveryStatus"][1];
+    assert_eq!((status, &sent["success"], &sent["kind"]), (422, &false.into(), &"unsupported".into()), "{sent}");
+    assert_eq!((&told["origin"], &told["outcome"]), (&"local".into(), &"permanent".into()), "{sent}");
+    assert!(sent["error"].as_str().unwrap().contains("SMTPUTF8"), "{sent}");
+}
+
+/// A server that offers nothing and takes everything.
+async fn plain_server() -> u16 {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = BufReader::new(stream);
+            stream.write_all(b"220 plain LMTP\r\n").await.unwrap();
+            let mut line = String::new();
+            while let Ok(1..) = stream.read_line(&mut line).await {
+                let reply = if line.starts_with("DATA") { "354 go on\r\n" } else { "250 ok\r\n" };
+                let is_text = !matches!(line.get(..4), Some("LHLO" | "MAIL" | "RCPT" | "DATA" | "QUIT" | "RSET"))
+                    && line != ".\r\n";
+                if !is_text {
+                    let _ = stream.write_all(reply.as_bytes()).await;
+                }
+                line.clear();
+            }
+        }
+    });
+    port
+}
+
+/// What was said before it failed is what tells why.
+#[tokio::test]
+async fn a_failure_has_its_conversation() {
+    let running = Running::new("fail = [\"lhlo=554\"]").await;
+    let (status, problem) = running.post("/api/lmtp/connect", &json!({"unixName": "main", "transcript": true})).await;
+    let said = problem["transcript"].to_string();
+    assert!(status == 502 && said.contains("LHLO") && said.contains("554"), "{problem}");
+}
+
+#[tokio::test]
+async fn what_was_asked_is_counted() {
+    let running = Running::new("").await;
+    running.post("/api/lmtp/connect", &json!({"unixName": "main"})).await;
+    running.post("/api/lmtp/connect", &json!({"unixName": "nobody"})).await;
+    running.post("/api/lmtp/send", &running.message(&json!("bob@x"))).await;
+    let (status, used, _) = running.ask("GET", "/api/usage", "", "").await;
+    assert_eq!((status, used), (200, json!([{"protocol": "LMTP", "count": 2}])));
+}
+
+/// The bare path has a manual for curl, a description for programs and the page for browsers.
+#[tokio::test]
+async fn the_bare_path_is_for_everybody() {
+    let running = Running::new("").await;
+    for (path, headers, status, what) in [
+        ("/lmtp", "User-Agent: curl/8\r\nAccept: */*\r\n", 200, "SYNOPSIS"),
+        ("/lmtp", "User-Agent: Mozilla/5.0\r\nAccept: text/html,*/*\r\n", 303, "location: /"),
+        ("/lmtp", "Accept: application/json\r\n", 200, "\"defaultPort\":24"),
+        ("/lmtp?format=json", "Accept: text/html\r\n", 200, "\"shortRoute\":false"),
+        ("/lmtp?format=text", "Accept: application/json\r\n", 200, "SYNOPSIS"),
+    ] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n", running.gateway);
+        let (head, body) = running.raw(&request).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{path} {headers}: {head}");
+        assert!(format!("{head}\r\n{body}").contains(what), "{path} {headers}: {head}\n{body}");
     }
-    let (head, page) = form("/probe", format!("formToken={token}&host=%3Cscript%3E&port=24")).await;
-    assert!(
-        head.starts_with("HTTP/1.1 400 ") && page.contains("&lt;script&gt;") && !page.contains("<script>"),
-        "{page}"
-    );
-    assert_eq!(running.memory.messages().len(), 1);
+}
+
+/// What is described is what is read, field by field: each is complained of by its name if it is of a wrong kind, and
+/// no other is known.
+#[tokio::test]
+async fn the_description_has_the_fields_that_are_read() {
+    let running = Running::new("").await;
+    let (status, api, _) = running.ask("GET", "/openapi.json", "", "").await;
+    assert_eq!((status, &api["openapi"]), (200, &"3.1.0".into()));
+    for (path, name) in [("/api/lmtp/connect", "ConnectRequest"), ("/api/lmtp/send", "SendRequest")] {
+        let schema = &api["components"]["schemas"][name];
+        assert_eq!(schema["additionalProperties"], false, "{schema}");
+        let fields: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
+        let mut asked: Value = fields.iter().map(|field| (field.to_string(), json!({"of": "no kind"}))).collect();
+        asked["another"] = 1.into();
+        let (_, problem) = running.post(path, &asked).await;
+        let mut complained: Vec<&str> =
+            problem["fields"].as_array().unwrap().iter().map(|wrong| wrong["field"].as_str().unwrap()).collect();
+        complained.sort_unstable();
+        complained.dedup();
+        let unknown = problem["message"].as_str().unwrap();
+        assert!(unknown.contains("\"another\" is not known"), "{unknown}");
+        for field in &fields {
+            assert!(complained.contains(&field.as_str()), "{path}: {field} is described and not read: {problem}");
+        }
+        assert_eq!(unknown.matches("is not known").count(), 1, "{unknown}");
+        assert_eq!(fields.len(), if name == "SendRequest" { 13 } else { 7 });
+    }
 }

@@ -1,0 +1,8 @@
+//! The gateway over HTTP.
+
+#![allow(clippy::unwrap_used)]
+
+mod api;
+mod load;
+mod page;
+mod running;
