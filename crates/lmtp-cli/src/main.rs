@@ -5,7 +5,6 @@
 //! connection is set up in [`session`]; what is printed goes through [`console`] and [`json`].
 
 mod args;
-mod capability;
 mod conformance;
 mod console;
 mod deliver;

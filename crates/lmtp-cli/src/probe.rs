@@ -5,13 +5,14 @@ use std::sync::Arc;
 use lmtp_blocking::proto::Escaped;
 use lmtp_blocking::proto::value::Capabilities;
 use lmtp_blocking::{Builder, Fault, Timeouts};
+use lmtp_gateway::explain;
 
 use crate::args::Probe;
 use crate::console::{self, FAINT, GOOD, HEAD, styled};
 use crate::exit::Exit;
+use crate::json;
 use crate::session::Session;
 use crate::waiting::{Progress, Waiting};
-use crate::{capability, json};
 
 /// Asks the server that the command line names.
 pub(crate) fn run(args: &Probe) -> Exit {
@@ -77,7 +78,11 @@ fn print(session: &Session<'_>, capabilities: &Capabilities) {
     let width = lines.iter().map(|(line, _)| line.len()).filter(|width| *width <= 32).max().unwrap_or_default();
     for (index, (line, keyword)) in lines.iter().enumerate() {
         let label = if index == 0 { "offers" } else { "" };
-        let meaning = capability::meaning(keyword).map(|meaning| styled(FAINT, meaning)).unwrap_or_default();
+        let meaning = explain::capability(keyword).map(|known| match known.rfc {
+            Some(rfc) => format!("{} (RFC {rfc})", known.meaning),
+            None => known.meaning.to_owned(),
+        });
+        let meaning = meaning.map(|meaning| styled(FAINT, meaning)).unwrap_or_default();
         console::result(&format!("  {label:<9}  {line:<width$}  {meaning}").trim_end());
     }
     if lines.is_empty() {

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,8 +15,10 @@ use utoipa::ToSchema;
 use crate::Shared;
 use crate::api::ConnectRequest;
 use crate::dial::{self, Dialled};
-use crate::problem::{Problem, Problems};
-use crate::request::{Fields, Place};
+use crate::live::Lines;
+use crate::problem::{Problem, Problems, written};
+use crate::request::{Fields, Place, Where};
+use crate::{explain, live};
 
 /// What it waits by default, in milliseconds.
 const PATIENCE: u64 = 10_000;
@@ -37,12 +40,23 @@ pub(crate) struct Found {
     note: &'static str,
     /// What was dialled.
     endpoint: String,
+    /// What the capabilities mean, in the same order, of those that are usual.
+    explained: Vec<Explained>,
     /// The name that the server has given itself.
     server_name: String,
     timings: Timings,
     /// What was said, if it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     transcript: Option<Vec<String>>,
+}
+
+/// What a capability means.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Explained {
+    capability: String,
+    meaning: &'static str,
+    /// The number of the RFC that it is from.
+    rfc: Option<u16>,
 }
 
 /// Milliseconds.
@@ -63,8 +77,15 @@ pub(crate) const NOTE: &str = "LMTP (RFC 2033): LHLO in place of EHLO, and an an
     request_body = ConnectRequest,
     responses((status = 200, body = Found), Problems)
 )]
-pub(crate) async fn by_body(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
-    Ok(Json(connect(&shared, Fields::parse(&body)?).await?).into_response())
+pub(crate) async fn by_body(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    if live::is_wanted(&headers) {
+        return live::answer(async move |lines| written(by(&shared, &body, Some(lines)).await));
+    }
+    by(&shared, &body, None).await.map(|(status, found)| (status, Json(found))).into_response()
+}
+
+async fn by(shared: &Shared, body: &[u8], lines: Option<Lines>) -> Result<(StatusCode, Found), Problem> {
+    Ok((StatusCode::OK, connect(shared, Fields::parse(body)?, lines).await?))
 }
 
 /// The same, by a query.
@@ -79,11 +100,11 @@ pub(crate) async fn by_query(
     query: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|rejection| Problem::new(rejection.status(), "query", rejection.body_text()))?;
-    Ok(Json(connect(&shared, Fields::query(query)).await?).into_response())
+    Ok(Json(connect(&shared, Fields::query(query), None).await?).into_response())
 }
 
-pub(crate) async fn connect(shared: &Shared, mut fields: Fields) -> Result<Found, Problem> {
-    let to = fields.to(shared, PATIENCE);
+pub(crate) async fn connect(shared: &Shared, mut fields: Fields, lines: Option<Lines>) -> Result<Found, Problem> {
+    let to = Where { lines, ..fields.to(shared, PATIENCE) };
     fields.finish()?;
     shared.usage.count();
     let begun = Instant::now();
@@ -94,8 +115,10 @@ pub(crate) async fn connect(shared: &Shared, mut fields: Fields) -> Result<Found
         .unwrap_or_else(|_| Err(dialled.too_late()))
         .map_err(|fault| Problem::upstream(&fault).with(dialled.said()))?;
     let open_ms = milliseconds(begun);
-    let capabilities =
-        client.capabilities().map(|offered| offered.extensions().map(|one| one.as_str().to_owned()).collect());
+    let capabilities: Vec<String> = match client.capabilities() {
+        Some(offered) => offered.extensions().map(|one| one.as_str().to_owned()).collect(),
+        None => Vec::new(),
+    };
     let (host, port) = to.place.seen();
     let mut found = Found {
         success: true,
@@ -103,7 +126,8 @@ pub(crate) async fn connect(shared: &Shared, mut fields: Fields) -> Result<Found
         port,
         protocol: "LMTP",
         greeting: client.greeting().map(full).unwrap_or_default(),
-        capabilities: capabilities.unwrap_or_default(),
+        explained: capabilities.iter().filter_map(explained).collect(),
+        capabilities,
         note: NOTE,
         endpoint: dialled.named.clone(),
         server_name: client.capabilities().map(|offered| offered.server().to_owned()).unwrap_or_default(),
@@ -115,6 +139,12 @@ pub(crate) async fn connect(shared: &Shared, mut fields: Fields) -> Result<Found
     found.timings.total_ms = milliseconds(begun);
     found.transcript = dialled.said();
     Ok(found)
+}
+
+#[expect(clippy::ptr_arg, reason = "a method of iterators takes it")]
+fn explained(capability: &String) -> Option<Explained> {
+    let known = explain::capability(capability.split(' ').next()?)?;
+    Some(Explained { capability: capability.clone(), meaning: known.meaning, rfc: known.rfc })
 }
 
 impl Place {

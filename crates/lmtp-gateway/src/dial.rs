@@ -11,6 +11,7 @@ use lmtp_web::Refusal;
 use tokio::sync::SemaphorePermit;
 
 use crate::Shared;
+use crate::live::Lines;
 use crate::policy::{Refused, literal};
 use crate::problem::Problem;
 use crate::request::{Place, Where};
@@ -27,6 +28,7 @@ pub(crate) struct Dialled {
     deadline: Instant,
     pub(crate) handle: Handle,
     pub(crate) transcript: Option<Transcript>,
+    lines: Option<Lines>,
     #[cfg(feature = "rustls")]
     tls: Option<lmtp_tokio::ClientTls>,
 }
@@ -69,6 +71,7 @@ impl Dialled {
             deadline,
             handle: Handle::new(),
             transcript: to.transcript.then(Transcript::default),
+            lines: to.lines.clone(),
             #[cfg(feature = "rustls")]
             tls: tls(shared, to)?,
         })
@@ -98,11 +101,18 @@ impl Dialled {
         let lhlo: LhloName = "lmtp-gateway.localhost".parse().unwrap_or_default();
         let builder = Client::builder(endpoint.clone())?.timeouts(timeouts).lhlo_name(lhlo);
         let builder = builder.line_endings(LineEndings::Convert).handle(&self.handle);
-        let builder = match self.transcript.clone() {
-            Some(transcript) => builder.on_line(move |line| {
-                transcript.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_string());
+        let (transcript, lines) = (self.transcript.clone(), self.lines.clone());
+        let builder = match (&transcript, &lines) {
+            (None, None) => builder,
+            _ => builder.on_line(move |line| {
+                for line in line.to_string().lines() {
+                    if let Some(transcript) = &transcript {
+                        transcript.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+                    }
+                    // Who is gone hears nothing.
+                    let _ = lines.as_ref().map(|lines| lines.send(line.to_owned()));
+                }
             }),
-            None => builder,
         };
         #[cfg(feature = "rustls")]
         if let Some(tls) = &self.tls {
@@ -118,8 +128,7 @@ impl Dialled {
 
     /// The conversation so far, a line each.
     pub(crate) fn said(&self) -> Option<Vec<String>> {
-        let lines = self.transcript.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Some(lines.iter().flat_map(|line| line.lines().map(str::to_owned)).collect())
+        Some(self.transcript.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }
 

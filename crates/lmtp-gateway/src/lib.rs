@@ -7,6 +7,8 @@ mod api;
 mod compose;
 mod connect;
 mod dial;
+pub mod explain;
+mod live;
 mod page;
 mod policy;
 #[expect(unused_qualifications, reason = "the derive of schemas writes them")]

@@ -9,10 +9,9 @@ use axum::extract::{Form, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use lmtp_web::escaped;
-use serde::Serialize;
 use serde_json::Value;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, written};
 use crate::request::Fields;
 use crate::{Shared, connect, send};
 
@@ -51,19 +50,19 @@ type Filled = Result<Form<Vec<(String, String)>>, FormRejection>;
 /// The first form, without scripts.
 pub(crate) async fn probe(State(shared): State<Arc<Shared>>, form: Filled) -> Response {
     let found = match fields(&shared, form) {
-        Ok(fields) => connect::connect(&shared, fields).await.map(|found| (StatusCode::OK, value(&found))),
+        Ok(fields) => connect::connect(&shared, fields, None).await.map(|found| (StatusCode::OK, found)),
         Err(problem) => Err(problem),
     };
-    answered("The server", found)
+    answered("The server", written(found))
 }
 
 /// The second.
 pub(crate) async fn deliver(State(shared): State<Arc<Shared>>, form: Filled) -> Response {
     let sent = match fields(&shared, form) {
-        Ok(fields) => send::deliver(&shared, fields).await.map(|(status, sent)| (status, value(&sent))),
+        Ok(fields) => send::deliver(&shared, fields, None).await,
         Err(problem) => Err(problem),
     };
-    answered("The message", sent)
+    answered("The message", written(sent))
 }
 
 /// The fields of a form that came from our page.
@@ -89,43 +88,52 @@ fn fields(shared: &Shared, form: Filled) -> Result<Fields, Problem> {
     Ok(Fields::form(pairs))
 }
 
-fn value(answer: &impl Serialize) -> Value {
-    // Only strings and numbers are in it.
-    serde_json::to_value(answer).unwrap_or_default()
-}
-
 /// A page with the answer.
-fn answered(title: &str, answer: Result<(StatusCode, Value), Problem>) -> Response {
-    let (status, answer) = answer.unwrap_or_else(|problem| (problem.status(), problem.value()));
+fn answered(title: &str, (status, answer): (StatusCode, Value)) -> Response {
     let mut body = String::new();
+    let text = |value: &Value, otherwise: &str| escaped(value.as_str().unwrap_or(otherwise));
+    // Writing to a String cannot fail.
     if let Some(recipients) = answer["deliveryStatus"].as_array() {
-        body.push_str("<table><tr><th scope=\"col\">Recipient</th><th scope=\"col\">Outcome</th><th scope=\"col\">Answer</th></tr>");
+        body.push_str("<table><tr>");
+        for head in ["Recipient", "Outcome", "Answer", "Meaning"] {
+            let _ = write!(body, "<th scope=\"col\">{head}</th>");
+        }
+        body.push_str("</tr>");
         for told in recipients {
-            let text = |name: &str| escaped(told[name].as_str().unwrap_or("(none)"));
-            let outcome = text("outcome");
-            // Writing to a String cannot fail.
+            let outcome = text(&told["outcome"], "");
             let _ = write!(
                 body,
-                "<tr><td>{}</td><td><b class=\"{outcome}\">{outcome}</b></td><td>{}</td></tr>",
-                text("recipient"),
-                text("message")
+                "<tr><td>{}</td><td><b class=\"{outcome}\">{outcome}</b></td><td>{}</td><td>{}</td></tr>",
+                text(&told["recipient"], ""),
+                text(&told["message"], "(none)"),
+                text(&told["meaning"], ""),
             );
         }
         body.push_str("</table>");
     }
     if let Some(greeting) = answer["greeting"].as_str() {
         let _ = write!(body, "<p>{}</p><ul>", escaped(greeting));
+        let explained = answer["explained"].as_array().map(Vec::as_slice).unwrap_or_default();
         for capability in answer["capabilities"].as_array().into_iter().flatten() {
-            let _ = write!(body, "<li>{}</li>", escaped(capability.as_str().unwrap_or_default()));
+            let _ = write!(body, "<li>{}", text(capability, ""));
+            if let Some(known) = explained.iter().find(|known| known["capability"] == *capability) {
+                let _ = write!(body, ": {}", text(&known["meaning"], ""));
+                if let Some(rfc) = known["rfc"].as_u64() {
+                    let _ = write!(body, " (<a href=\"https://www.rfc-editor.org/rfc/rfc{rfc}\">RFC {rfc}</a>)");
+                }
+            }
+            body.push_str("</li>");
         }
         body.push_str("</ul>");
     }
-    if let Some(error) = answer["error"].as_str() {
-        let _ = write!(body, "<p class=\"error\">{}</p>", escaped(error));
+    if answer["error"].is_string() {
+        let _ = write!(body, "<p class=\"error\" role=\"alert\">{}</p>", text(&answer["error"], ""));
     }
     let page = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>LMTP: {title}</title>\
-         <link rel=\"stylesheet\" href=\"/page.css\"></head><body><main><h1>{title}</h1>{body}<p><a href=\"/\">Back</a></p></main></body></html>"
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>LMTP: {title}</title>\
+         <link rel=\"stylesheet\" href=\"/page.css\"></head><body><main><h1>{title}</h1>{body}\
+         <p><a href=\"/\">Back</a></p></main></body></html>"
     );
     shown(status, page)
 }
@@ -143,7 +151,7 @@ mod tests {
     /// The policy forbids what is written into a page.
     #[test]
     fn nothing_is_written_into_the_page() {
-        for forbidden in ["<style", "style=", "onclick", "javascript:", "http://"] {
+        for forbidden in ["<style", "style=", "onclick", "javascript:", "=\"http://", "src=\"http"] {
             assert!(!PAGE.contains(forbidden) && !SERVER.contains(forbidden), "{forbidden}");
         }
         assert_eq!(PAGE.matches("<script").count(), 1);

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use lmtp_tokio::{Fault, FaultKind};
 use lmtp_web::Refusal;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::openapi::{self, Content, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
@@ -103,16 +104,6 @@ impl Problem {
         Self { transcript, ..self }
     }
 
-    pub(crate) fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// As it is written.
-    pub(crate) fn value(&self) -> serde_json::Value {
-        // Only strings are in it.
-        serde_json::to_value(self.written()).unwrap_or_default()
-    }
-
     fn written(&self) -> Written<'_> {
         Written {
             success: false,
@@ -137,6 +128,15 @@ impl Problem {
 
     pub(crate) fn method() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this cannot be asked by that method")
+    }
+}
+
+/// An answer, or why there is none, as it is written.
+pub(crate) fn written(answer: Result<(StatusCode, impl Serialize), Problem>) -> (StatusCode, Value) {
+    // Only strings and numbers are in them.
+    match answer {
+        Ok((status, answer)) => (status, serde_json::to_value(answer).unwrap_or_default()),
+        Err(problem) => (problem.status, serde_json::to_value(problem.written()).unwrap_or_default()),
     }
 }
 

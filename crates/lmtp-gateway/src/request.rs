@@ -9,6 +9,7 @@ use lmtp_tokio::{Envelope, ForwardPath, ReversePath, Security};
 use serde_json::{Map, Value};
 
 use crate::Shared;
+use crate::live::Lines;
 use crate::problem::{Field, Problem};
 
 /// Where to, and for how long.
@@ -21,6 +22,8 @@ pub(crate) struct Where {
     pub(crate) authority: Option<String>,
     pub(crate) patience: Duration,
     pub(crate) transcript: bool,
+    /// Who hears each line as it is said.
+    pub(crate) lines: Option<Lines>,
 }
 
 #[derive(Debug, Clone)]
@@ -175,7 +178,7 @@ impl Fields {
                 false
             }
         };
-        Where { place, security, authority, patience, transcript }
+        Where { place, security, authority, patience, transcript, lines: None }
     }
 
     /// From whom, to whom, and what.

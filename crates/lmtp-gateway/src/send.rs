@@ -6,7 +6,7 @@ use std::time::Instant;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use lmtp_tokio::proto::value::Reply;
 use lmtp_tokio::{Client, Fault, FaultKind, Origin, Outcome, Phase, Report};
@@ -18,8 +18,10 @@ use crate::api::SendRequest;
 use crate::compose::compose;
 use crate::connect::{NOTE, Timings, full, milliseconds};
 use crate::dial::{self, Dialled};
-use crate::problem::{Problem, Problems, Written, status_of};
-use crate::request::{Content, Fields, Mail};
+use crate::live::Lines;
+use crate::problem::{Problem, Problems, Written, status_of, written};
+use crate::request::{Content, Fields, Mail, Where};
+use crate::{explain, live};
 
 /// What it waits by default, in milliseconds.
 const PATIENCE: u64 = 15_000;
@@ -74,6 +76,8 @@ pub(crate) struct Status {
     phase: &'static str,
     origin: Option<&'static str>,
     enhanced: Option<String>,
+    /// In plain words.
+    meaning: String,
 }
 
 /// A message, and what became of it for every recipient.
@@ -89,14 +93,24 @@ pub(crate) struct Status {
         Problems
     )
 )]
-pub(crate) async fn send(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response, Problem> {
-    let (status, sent) = deliver(&shared, Fields::parse(&body)?).await?;
-    Ok((status, Json(sent)).into_response())
+pub(crate) async fn send(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    if live::is_wanted(&headers) {
+        return live::answer(async move |lines| written(by(&shared, &body, Some(lines)).await));
+    }
+    by(&shared, &body, None).await.map(|(status, sent)| (status, Json(sent))).into_response()
+}
+
+async fn by(shared: &Shared, body: &[u8], lines: Option<Lines>) -> Result<(StatusCode, Sent), Problem> {
+    deliver(shared, Fields::parse(body)?, lines).await
 }
 
 /// Sends what the fields say.
-pub(crate) async fn deliver(shared: &Shared, mut fields: Fields) -> Result<(StatusCode, Sent), Problem> {
-    let to = fields.to(shared, PATIENCE);
+pub(crate) async fn deliver(
+    shared: &Shared,
+    mut fields: Fields,
+    lines: Option<Lines>,
+) -> Result<(StatusCode, Sent), Problem> {
+    let to = Where { lines, ..fields.to(shared, PATIENCE) };
     let mail = fields.mail(shared)?;
     fields.finish()?;
     // Without a complaint there is a message.
@@ -148,6 +162,7 @@ pub(crate) async fn deliver(shared: &Shared, mut fields: Fields) -> Result<(Stat
             phase: told.phase().name(),
             origin: told.origin().map(Origin::name),
             enhanced: told.reply().and_then(Reply::enhanced).map(|code| code.to_string()),
+            meaning: explain::recipient(&told),
         })
         .collect();
     let refused_at =

@@ -375,7 +375,7 @@ async fn the_description_has_the_fields_that_are_read() {
         let schema = &api["components"]["schemas"][name];
         assert_eq!(schema["additionalProperties"], false, "{schema}");
         let fields: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
-        let mut asked: Value = fields.iter().map(|field| (field.to_string(), json!({"of": "no kind"}))).collect();
+        let mut asked: Value = fields.iter().map(|field| ((*field).clone(), json!({"of": "no kind"}))).collect();
         asked["another"] = 1.into();
         let (_, problem) = running.post(path, &asked).await;
         let mut complained: Vec<&str> =
@@ -390,4 +390,41 @@ async fn the_description_has_the_fields_that_are_read() {
         assert_eq!(unknown.matches("is not known").count(), 1, "{unknown}");
         assert_eq!(fields.len(), if name == "SendRequest" { 13 } else { 7 });
     }
+}
+
+/// The conversation is seen while it takes place, and the answer is the same one.
+#[tokio::test]
+async fn a_conversation_is_seen_as_it_goes() {
+    let running = Running::new("delay = [\"final=300ms\"]").await;
+    let asked = running.message(&json!(["bob@x"])).to_string();
+    let head = "Content-Type: application/json\r\nAccept: application/x-ndjson\r\n";
+    let request = format!(
+        "POST /api/lmtp/send HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n{head}\r\n{asked}",
+        running.gateway,
+        asked.len()
+    );
+    let (begun, mut first) = (Instant::now(), None);
+    let mut text = String::new();
+    let mut stream = tokio::net::TcpStream::connect(running.gateway).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.unwrap();
+    let mut part = [0; 4096];
+    while let octets @ 1.. = tokio::io::AsyncReadExt::read(&mut stream, &mut part).await.unwrap() {
+        text.push_str(std::str::from_utf8(&part[..octets]).unwrap());
+        if text.contains("DATA") {
+            first.get_or_insert_with(|| begun.elapsed());
+        }
+    }
+    let values: Vec<Value> =
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).filter(Value::is_object).collect();
+    let lines: Vec<&str> = values.iter().filter_map(|value| value["line"].as_str()).collect();
+    assert!(lines.iter().any(|line| line.contains("RCPT TO:<bob@x>")), "{text}");
+    let last = values.last().unwrap();
+    assert_eq!((&last["status"], &last["answer"]["allDelivered"]), (&200.into(), &true.into()), "{text}");
+    assert!(begun.elapsed() >= Duration::from_millis(300) && first.unwrap() < Duration::from_millis(250), "{first:?}");
+    let (_, plain) = running.post("/api/lmtp/connect", &json!({"unixName": "main", "transcript": true})).await;
+    assert!(plain["transcript"].to_string().contains("LHLO"), "{plain}");
+    assert_eq!(
+        plain["explained"][0],
+        json!({"capability": "PIPELINING", "meaning": "commands need not wait for replies", "rfc": 2920})
+    );
 }
