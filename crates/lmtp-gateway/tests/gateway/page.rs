@@ -31,7 +31,7 @@ async fn a_page_for_people() {
     };
     let (head, page) =
         form("/probe", format!("formToken={token}&host=&port=24&tls=none&unixName=main&caName=&timeout=5000")).await;
-    assert!(head.starts_with("HTTP/1.1 200 ") && page.contains("<li>PIPELINING</li>"), "{page}");
+    assert!(head.starts_with("HTTP/1.1 200 ") && page.contains("<li>PIPELINING: commands need not wait"), "{page}");
     let message = "unixName=main&host=&port=24&from=ann%40x&to=bob%40x%2C+gone%40x&subject=%3Cb%3EHi&body=Hello";
     let (head, page) = form("/deliver", format!("formToken={token}&{message}")).await;
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
