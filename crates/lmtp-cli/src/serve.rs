@@ -46,6 +46,18 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDRESS")]
     postmaster: Option<String>,
 
+    /// Where /metrics, /healthz and /readyz are to be had over HTTP.
+    #[arg(long, value_name = "ADDR")]
+    http: Option<String>,
+
+    /// Show the Maildirs there as a page, with what each recipient was answered: for development.
+    #[arg(long)]
+    inbox: bool,
+
+    /// A file with the token that the inbox asks for; needed where it can be reached from elsewhere.
+    #[arg(long, value_name = "FILE")]
+    http_token_file: Option<PathBuf>,
+
     /// The server's certificate with its chain: PEM.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -184,6 +196,9 @@ impl Serve {
             settings.sink = Sink::Discard;
         }
         settings.maildir.create |= self.create;
+        set(&mut settings.http, self.http.as_ref());
+        settings.inbox |= self.inbox;
+        set(&mut settings.http_token_file, self.http_token_file.as_ref());
         set(&mut settings.name, self.name.as_ref());
         set(&mut settings.maildir.postmaster, self.postmaster.as_ref());
         set(&mut settings.tls.certificate, self.tls_cert.as_ref());
@@ -224,6 +239,7 @@ Examples:
   lmtp serve --listen unix:/run/lmtp.sock --maildir /var/mail --create --postmaster ann@example.org
   lmtp serve --listen lmtp://127.0.0.1:2424 --maildir /var/mail --log json
   lmtp serve --listen lmtps://[::]:2424 --tls-cert chain.pem --tls-key key.pem --maildir /var/mail
+  lmtp serve --listen lmtp://127.0.0.1:2424 --maildir ./mail --create --http 127.0.0.1:8026 --inbox
   lmtp serve --print-default > lmtp.toml && lmtp serve --config lmtp.toml --check
   lmtp serve --listen lmtp://127.0.0.1:2424 --discard --fail rcpt=450:10% --delay final=2s --seed 7
 

@@ -70,8 +70,13 @@ pub(crate) async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     listener.map_err(|error| io::Error::new(error.kind(), format!("cannot listen at http://{address}: {error}")))
 }
 
-/// Answers `/healthz`, `/readyz` and `/metrics` as long as it is polled.
-pub(crate) async fn serve(listener: TcpListener, counts: Arc<Counts>, shutdown: Shutdown) -> io::Result<()> {
+/// Answers `/healthz`, `/readyz` and `/metrics`, and what else there is, as long as it is polled.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    counts: Arc<Counts>,
+    shutdown: Shutdown,
+    inbox: Option<Router>,
+) -> io::Result<()> {
     let ready = {
         let shutdown = shutdown.clone();
         // Red while it drains, so that nobody new is sent here.
@@ -88,6 +93,7 @@ pub(crate) async fn serve(listener: TcpListener, counts: Arc<Counts>, shutdown: 
     let routes = Router::new()
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics));
-    axum::serve(listener, routes).await
+        .route("/metrics", get(metrics))
+        .merge(inbox.unwrap_or_default());
+    lmtp_web::serve(listener, routes, std::future::pending()).await
 }

@@ -4,6 +4,7 @@
 
 mod faults;
 mod http;
+mod inbox;
 mod log;
 mod mail;
 mod owner;

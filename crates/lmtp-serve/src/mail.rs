@@ -17,6 +17,7 @@ use lmtp_tokio::{
 
 use crate::faults::{Faults, Step};
 use crate::http::Counts;
+use crate::inbox::{Answered, Journal};
 use crate::log::{Entry, milliseconds};
 use crate::settings::Format;
 use crate::sink::{Accepted, Memory, Sink, Spool, Verdict, Whole};
@@ -44,6 +45,8 @@ struct Inner {
     began: u64,
     messages: AtomicU64,
     counts: Arc<Counts>,
+    /// What the inbox shows, if there is one.
+    journal: Option<Journal>,
     /// What `sink = "memory"` keeps, whatever the settings become.
     memory: Memory,
 }
@@ -60,7 +63,7 @@ impl Rules {
 }
 
 impl Mail {
-    pub(crate) fn new(rules: Rules, memory: Memory) -> Self {
+    pub(crate) fn new(rules: Rules, memory: Memory, journal: Option<Journal>) -> Self {
         let began = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
         let began = u64::try_from(began).unwrap_or_default();
         Self(Arc::new(Inner {
@@ -68,6 +71,7 @@ impl Mail {
             began,
             messages: AtomicU64::new(0),
             counts: Arc::default(),
+            journal,
             memory,
         }))
     }
@@ -87,6 +91,14 @@ impl Mail {
 
     pub(crate) fn memory(&self) -> &Memory {
         &self.0.memory
+    }
+
+    /// Tells the inbox what a recipient was answered.
+    fn note(&self, id: Option<&str>, from: Option<&str>, to: Option<&str>, reply: Option<&str>, file: Option<&str>) {
+        let Some(journal) = &self.0.journal else { return };
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        let (to, reply) = (text(to).unwrap_or_default(), text(reply).unwrap_or_default());
+        journal.note(Answered { time: SystemTime::now(), id: text(id), from: text(from), to, reply, file: text(file) });
     }
 
     /// A name that no other message of this machine has.
@@ -209,6 +221,7 @@ impl Session for Conversation {
             Err(Verdict { reply, error, .. }) => {
                 self.mail.0.counts.answered(reply.code().class());
                 let (to, said) = (Some(format!("<{to}>")), Some(reply.to_string()));
+                self.mail.note(None, None, to.as_deref(), said.as_deref(), None);
                 let entry = Entry { peer: Some(&self.peer), proxy: self.proxy.as_deref(), ..Entry::now("rejected") };
                 Entry { to, reply: said, error, ..entry }.write(begun.rules.format);
                 Err(reply)
@@ -296,6 +309,7 @@ impl Conversation {
             let error = verdict.error.or(told.is_err().then(|| "too late: the client was told to try again".into()));
             let (file, milliseconds) = (verdict.file.as_deref(), milliseconds(since.elapsed()));
             let (to, reply) = (Some(format!("<{}>", recipient.0)), Some(reply.to_string()));
+            self.mail.note(Some(&name), Some(&from), to.as_deref(), reply.as_deref(), file);
             let (from, octets) = (Some(from.clone()), Some(octets));
             Entry { from, to, reply, octets, milliseconds, file, error, ..entry_of(&entry) }.write(rules.format);
         }

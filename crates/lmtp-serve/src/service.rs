@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use listenfd::ListenFd;
 use lmtp_futures::{Listen, Listener, Server, map_listener};
 use lmtp_tokio::Shutdown;
@@ -12,6 +13,7 @@ use tokio::sync::mpsc::Receiver;
 
 use crate::faults::{Faults, Sockets};
 use crate::http;
+use crate::inbox::{self, Journal};
 use crate::log::Entry;
 use crate::mail::{Mail, Rules};
 use crate::root;
@@ -27,6 +29,7 @@ pub struct Service {
     places: Vec<Place>,
     names: Vec<String>,
     http: Option<SocketAddr>,
+    inbox: Option<Router>,
     faults: Arc<Faults>,
     tls: Option<Certificate>,
     warnings: Vec<String>,
@@ -82,7 +85,14 @@ impl Service {
             let why = format!("drop_at, wrong_count and garble need to see the conversation, and {place} is encrypted");
             return Err(Problem { key: "faults", why });
         }
-        let mail = Mail::new(rules, memory);
+        let http = setup::http(settings)?;
+        let (http, inbox) = http.map_or((None, None), |(address, access)| (Some(address), access));
+        let journal = inbox.is_some().then(Journal::default);
+        let inbox = inbox.zip(journal.clone()).map(|(access, journal)| {
+            inbox::routes(&settings.maildir.root, journal, access)
+                .map_err(|error| Problem { key: "inbox", why: error.to_string() })
+        });
+        let mail = Mail::new(rules, memory, journal);
         let server = Server::new(mail.clone())
             .config(setup::config(settings)?)
             .max_connections(settings.limits.connections)
@@ -91,9 +101,8 @@ impl Service {
             .trust(setup::networks("access.trusted", &settings.access.trusted)?);
         let tls = setup::certificate(settings)?;
         let server = protected(server, tls.as_ref());
-        let http = Some(&settings.http).filter(|address| !address.is_empty());
-        let http = http.map(|address| setup::parsed("http", address)).transpose()?;
-        Ok(Self { mail, server, places, names: settings.listen.clone(), http, faults, tls, warnings })
+        let (names, inbox) = (settings.listen.clone(), inbox.transpose()?);
+        Ok(Self { mail, server, places, names, http, inbox, faults, tls, warnings })
     }
 
     /// What comes in, where `sink = "memory"`.
@@ -118,7 +127,7 @@ impl Service {
     ///
     /// It cannot listen there.
     pub async fn run(self, mut reloads: Receiver<Settings>) -> io::Result<()> {
-        let Self { mail, server, places, names, http, faults, tls, .. } = self;
+        let Self { mail, server, places, names, http, inbox, faults, tls, .. } = self;
         let format = mail.rules().format;
         let meddled = |door| map_listener::<Sockets, Sockets>(door, |door| door.with(&faults));
         let listeners: Vec<_> = listen(places)?.into_iter().map(meddled).collect();
@@ -126,6 +135,10 @@ impl Service {
             Some(address) => Some(http::listen(address).await?),
             None => None,
         };
+        if let (Some(listener), true) = (&http, inbox.is_some()) {
+            let place = format!("http://{}/", listener.local_addr()?);
+            Entry { place: Some(&place), ..Entry::now("inbox") }.write(format);
+        }
         for place in &names {
             Entry { place: Some(place), ..Entry::now("listening") }.write(format);
         }
@@ -134,7 +147,7 @@ impl Service {
         let (counts, shutdown) = (mail.counts(), server.handle());
         let mut asking = std::pin::pin!(async {
             match http {
-                Some(listener) => http::serve(listener, counts, shutdown).await,
+                Some(listener) => http::serve(listener, counts, shutdown, inbox).await,
                 None => std::future::pending().await,
             }
         });

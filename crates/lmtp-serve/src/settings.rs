@@ -20,6 +20,12 @@ pub struct Settings {
     pub name: String,
     /// Where metrics and health are to be had over HTTP; nowhere if empty.
     pub http: String,
+    /// Whether the Maildirs are to be seen there.
+    pub inbox: bool,
+    /// The names that it is called by, beside localhost and addresses.
+    pub http_hosts: Vec<String>,
+    /// The file with the token that the inbox asks for.
+    pub http_token_file: PathBuf,
     /// Where mail is kept.
     pub maildir: Maildir,
     /// What delivers it.
@@ -248,6 +254,9 @@ impl Default for Settings {
             sink: Sink::Maildir,
             name: "localhost".into(),
             http: String::new(),
+            inbox: false,
+            http_hosts: Vec::new(),
+            http_token_file: PathBuf::new(),
             maildir: Maildir::default(),
             exec: Exec::default(),
             forward: Forward::default(),
@@ -347,7 +356,7 @@ mod tests {
     fn every_setting_is_printed() {
         let printed: toml::Table = toml::from_str(DEFAULT).unwrap();
         let keys: usize = printed.values().map(|value| value.as_table().map_or(1, toml::Table::len)).sum();
-        assert_eq!(keys, 4 + 13 + 4 + 3 + 3 + 10 + 6 + 7 + 3 + 1 + 6);
+        assert_eq!(keys, 7 + 13 + 4 + 3 + 3 + 10 + 6 + 7 + 3 + 1 + 6);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use lmtp_tokio::proto::value::{ClientAttribute, Target};
 use lmtp_tokio::{Bind, Endpoint, Network, Security, ServerConfig};
 
 use crate::faults::Faults;
+use crate::inbox::Access;
 use crate::mail::Rules;
 use crate::owner;
 use crate::settings::{self, Folders, Settings, WhenFull};
@@ -68,6 +70,40 @@ pub(crate) fn is_protected(place: &str) -> bool {
         _ => None,
     });
     matches!(security, Some(Security::Tls | Security::StartTls))
+}
+
+/// The address of what is to be had over HTTP, and who may look at the inbox, if it is shown.
+pub(crate) fn http(settings: &Settings) -> Result<Option<(SocketAddr, Option<Access>)>, Problem> {
+    let fail = |why: String| Err(Problem { key: "inbox", why });
+    if settings.http.is_empty() {
+        return if settings.inbox { fail("is shown over HTTP: say where, by http".into()) } else { Ok(None) };
+    }
+    let address: SocketAddr = parsed("http", &settings.http)?;
+    if !settings.inbox {
+        return Ok(Some((address, None)));
+    }
+    if settings.sink != settings::Sink::Maildir {
+        return fail("shows Maildirs, and mail goes elsewhere (sink)".into());
+    }
+    let file = &settings.http_token_file;
+    let token = match file.as_os_str().is_empty() {
+        true => None,
+        false => Some(token(file).map_err(|why| Problem { key: "http_token_file", why })?),
+    };
+    if token.is_none() && !address.ip().is_loopback() {
+        return fail(format!(
+            "shows all mail, and http://{address} can be reached from elsewhere: set http_token_file, or 127.0.0.1"
+        ));
+    }
+    Ok(Some((address, Some(Access { hosts: settings.http_hosts.clone(), token }))))
+}
+
+fn token(file: &Path) -> Result<String, String> {
+    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    match text.trim() {
+        "" => Err(format!("{}: there is no token in it", file.display())),
+        token => Ok(token.to_owned()),
+    }
 }
 
 pub(crate) fn config(settings: &Settings) -> Result<ServerConfig, Problem> {

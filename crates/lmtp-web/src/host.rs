@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Whether a `Host` is one of our names: a loopback one, or one that was set.
+/// Whether a `Host` is one of our names: an address, localhost, or one that was set. What has to be kept out is a name of
+/// somebody else's that he has let lead here; an address leads where it says.
 pub(crate) fn is_ours(host: &str, set: &[String]) -> bool {
     let bare = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|octet| octet.is_ascii_digit()) => name,
@@ -13,9 +14,7 @@ pub(crate) fn is_ours(host: &str, set: &[String]) -> bool {
         None => bare.parse().ok(),
     };
     let is_set = |ours: &String| ours.eq_ignore_ascii_case(host) || ours.eq_ignore_ascii_case(bare);
-    address.is_some_and(|address| address.is_loopback())
-        || bare.eq_ignore_ascii_case("localhost")
-        || set.iter().any(is_set)
+    address.is_some() || bare.eq_ignore_ascii_case("localhost") || set.iter().any(is_set)
 }
 
 #[cfg(test)]

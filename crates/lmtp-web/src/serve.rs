@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tower_service::Service as _;
 
 /// How long the head of a request may take, and a connection may say nothing between two of them.
@@ -33,6 +34,8 @@ const CONNECTIONS: usize = 512;
 pub async fn serve(listener: TcpListener, routes: Router, end: impl Future<Output = ()>) -> io::Result<()> {
     let connections = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    // Dropped with this, whatever they wait for.
+    let mut tasks = JoinSet::new();
     let mut end = std::pin::pin!(end);
     loop {
         let place = tokio::select! {
@@ -62,11 +65,12 @@ pub async fn serve(listener: TcpListener, routes: Router, end: impl Future<Outpu
             .header_read_timeout(HEAD)
             .serve_connection(TokioIo::new(stream), answer);
         let connection = connections.watch(connection);
-        tokio::spawn(async move {
+        tasks.spawn(async move {
             // How a connection ends is its client's.
             let _ = connection.await;
             drop(place);
         });
+        while tasks.try_join_next().is_some() {}
     }
     drop(listener);
     connections.shutdown().await;
