@@ -47,6 +47,7 @@ const ROWS: [(&str, &[(&str, &str)]); 25] = [
             ("tests/delivery.rs", "a_hundred_at_once_share_a_few_connections"),
             ("tests/delivery.rs", "cancelled_it_says_what_is_known"),
             ("src/backoff.rs", "waits_grow_to_the_longest_and_stay_there"),
+            ("tests/restarts.rs", "restarts_lose_nobody_and_nobody_gets_twice_what_he_surely_has"),
         ],
     ),
     ("F11 no option is read in vain", &[("src/options.rs", "what_is_not_known_is_refused_with_its_place")]),
