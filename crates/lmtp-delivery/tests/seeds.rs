@@ -29,7 +29,13 @@ const ROWS: [(&str, &[(&str, &str)]); 25] = [
             ("tests/delivery.rs", "an_old_connection_is_not_used"),
         ],
     ),
-    ("F4 the order of recipients", &[("tests/delivery.rs", "more_recipients_than_a_server_takes_go_in_parts")]),
+    (
+        "F4 the order of recipients",
+        &[
+            ("tests/delivery.rs", "more_recipients_than_a_server_takes_go_in_parts"),
+            ("tests/peers.rs", "one_too_many_is_for_the_next_transaction"),
+        ],
+    ),
     ("F5 folders by recipient", &[("tests/delivery.rs", "a_folder_stands_behind_the_delimiter_or_is_refused")]),
     (
         "F6 a reply for each recipient",
@@ -72,7 +78,13 @@ const ROWS: [(&str, &[(&str, &str)]); 25] = [
             ("tests/delivery.rs", "each_goes_where_his_route_leads_and_nobody_is_lost"),
         ],
     ),
-    ("E10 everything ends", &[("tests/delivery.rs", "nobody_answers_and_all_are_unsent")]),
+    (
+        "E10 everything ends",
+        &[
+            ("tests/delivery.rs", "nobody_answers_and_all_are_unsent"),
+            ("tests/peers.rs", "a_server_that_takes_nobody_is_asked_once"),
+        ],
+    ),
     ("E11 certificates are checked", &[("tests/delivery.rs", "a_certificate_is_checked_unless_none_is_asked_for")]),
     (
         "E12 what is offered is used",
