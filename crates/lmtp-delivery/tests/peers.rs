@@ -21,11 +21,13 @@ struct Manner {
     offers: &'static [&'static str],
     /// So many recipients are taken in a transaction, and the others told 452 4.5.3.
     takes: usize,
+    /// What passes before the answers behind a content.
+    final_after: Duration,
 }
 
 impl Default for Manner {
     fn default() -> Self {
-        Self { offers: &["ENHANCEDSTATUSCODES"], takes: usize::MAX }
+        Self { offers: &["ENHANCEDSTATUSCODES"], takes: usize::MAX, final_after: Duration::ZERO }
     }
 }
 
@@ -124,6 +126,7 @@ async fn serve(mut stream: UnixStream, manner: Manner, heard: Arc<Mutex<Heard>>)
         if let Some(content) = content {
             answers = to.iter().map(|to| format!("250 2.0.0 {to} has it\r\n")).collect::<Vec<_>>().concat();
             heard.lock().unwrap().kept.push((std::mem::take(&mut to), content + "\r\n"));
+            tokio::time::sleep(manner.final_after).await;
         }
     }
 }
@@ -154,7 +157,7 @@ const FIVE: [&str; 5] = ["a@x", "b@x", "c@x", "d@x", "e@x"];
 #[tokio::test]
 async fn one_too_many_is_for_the_next_transaction() {
     for offers in [&["ENHANCEDSTATUSCODES"][..], &["PIPELINING", "ENHANCEDSTATUSCODES"]] {
-        let peer = Peer::begin(Manner { offers, takes: 2 });
+        let peer = Peer::begin(Manner { offers, takes: 2, ..Manner::default() });
         let mut file = tempfile::tempfile().unwrap();
         std::io::Write::write_all(&mut file, MESSAGE.as_bytes()).unwrap();
         for message in [Message::from(MESSAGE), Message::file(file)] {
@@ -174,7 +177,7 @@ async fn one_too_many_is_for_the_next_transaction() {
 #[tokio::test]
 async fn a_server_that_takes_nobody_is_asked_once() {
     for offers in [&["ENHANCEDSTATUSCODES"][..], &["PIPELINING", "ENHANCEDSTATUSCODES"]] {
-        let peer = Peer::begin(Manner { offers, takes: 0 });
+        let peer = Peer::begin(Manner { offers, takes: 0, ..Manner::default() });
         let (delivery, to) = (peer.delivery(""), envelope(&FIVE));
         let report = timeout(Duration::from_secs(20), delivery.deliver(&to, MESSAGE)).await.expect("an end");
         assert_eq!(outcomes(&report), [Outcome::Temporary; 5]);
@@ -199,4 +202,51 @@ async fn what_cannot_be_read_again_is_sent_to_nobody() {
     }
     let heard = peer.heard();
     assert_eq!((heard.asked.len(), heard.kept.len()), (0, 0));
+}
+
+/// The seed's adapter gave up after three seconds. Ten minutes are what RFC 5321 section 4.5.3.2.6 asks for. The clock
+/// is one that passes over what nobody does.
+#[tokio::test(start_paused = true)]
+async fn a_final_reply_that_takes_its_time_is_a_delivery() {
+    for (seconds, option, outcome) in [
+        (4, "", Outcome::Delivered),
+        (599, "", Outcome::Delivered),
+        (601, "", Outcome::Uncertain),
+        (4, "final_timeout = 3\n", Outcome::Uncertain),
+        // The time for other replies is no bound on it.
+        (4, "timeout = 3\n", Outcome::Delivered),
+    ] {
+        let peer = Peer::begin(Manner { final_after: Duration::from_secs(seconds), ..Manner::default() });
+        let report = peer.delivery(option).deliver(&envelope(&["bob@x", "eve@x"]), MESSAGE).await;
+        assert_eq!(outcomes(&report), [outcome; 2], "{seconds} s, {option:?}");
+        assert_eq!(peer.heard().kept.len(), 1);
+    }
+}
+
+/// PIPELINING (RFC 2920): nobody waits between the commands. 8BITMIME (RFC 6152) and SIZE (RFC 1870) stand in MAIL.
+#[tokio::test]
+async fn what_a_server_offers_is_used_and_nothing_else() {
+    const GERMAN: &str = "Subject: hi\r\n\r\nGr\u{fc}\u{df}e\r\n";
+    const TO: &str = "RCPT TO:<bob@x>\r\nRCPT TO:<eve@x>\r\nDATA\r\n";
+    let sized = format!("MAIL FROM:<ann@x> SIZE={}", GERMAN.len());
+    for (offers, content, mail, is_one_write) in [
+        (&["PIPELINING", "8BITMIME", "SIZE 1000"][..], GERMAN, format!("{sized} BODY=8BITMIME\r\n"), true),
+        (&["8BITMIME", "SIZE"], GERMAN, format!("{sized} BODY=8BITMIME\r\n"), false),
+        (&["8BITMIME"], GERMAN, "MAIL FROM:<ann@x> BODY=8BITMIME\r\n".into(), false),
+        (&["PIPELINING"], MESSAGE, "MAIL FROM:<ann@x>\r\n".into(), true),
+        (&[], MESSAGE, "MAIL FROM:<ann@x>\r\n".into(), false),
+    ] {
+        let peer = Peer::begin(Manner { offers, ..Manner::default() });
+        let report = peer.delivery("").deliver(&envelope(&["bob@x", "eve@x"]), content).await;
+        assert!(report.all_delivered(), "{report:?}");
+        let all = mail + TO;
+        let writes = if is_one_write { vec![&*all] } else { all.split_inclusive('\n').collect() };
+        // Before them is LHLO.
+        assert_eq!(peer.heard().reads[1..], writes, "{offers:?}");
+    }
+    // What it cannot be sent it is not sent.
+    let peer = Peer::begin(Manner::default());
+    let report = peer.delivery("").deliver(&envelope(&["bob@x"]), GERMAN).await;
+    assert_eq!(replies(&report), ["554 5.6.3 the message is 8-bit and the server does not offer 8BITMIME"]);
+    assert!(peer.heard().asked.is_empty());
 }
