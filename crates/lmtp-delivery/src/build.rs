@@ -147,10 +147,10 @@ mod tests {
     #[test]
     fn code_says_what_toml_says() {
         let text = "default = [\"b\", \"a\"]\n[routes]\n\"x.org\" = [\"a\"]\nann = [\"b\"]\n[targets.a]\n\
-                    socket_path = \"/run/lmtp\"\n[targets.b]\nhost = \"mail\"\nport = 1\nssl = true\nca_file = \"/ca\"\n\
-                    verify = \"none\"\nserver_name = \"name\"\nclient_certificate = \"/c\"\nclient_key = \"/k\"\n\
-                    lhlo_name = \"us\"\nconnect_timeout = 2\ntimeout = 3\nfinal_timeout = 4\nconnections = 5\nidle = 6\n\
-                    age = 7\nmessages = 8\ndelimiter = \"+\"\n";
+                    socket_path = \"/run/lmtp\"\n[targets.b]\nhost = \"mail\"\nport = 1\nssl = true\n\
+                    ca_file = \"/ca\"\nverify = \"none\"\nserver_name = \"name\"\nclient_certificate = \"/c\"\n\
+                    client_key = \"/k\"\nlhlo_name = \"us\"\nconnect_timeout = 2\ntimeout = 3\nfinal_timeout = 4\n\
+                    connections = 5\nidle = 6\nage = 7\nmessages = 8\ndelimiter = \"+\"\n";
         let b = TargetOptions::tcp("mail", 1)
             .ssl(true)
             .ca_file("/ca")
