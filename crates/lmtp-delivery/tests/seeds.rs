@@ -42,7 +42,13 @@ const ROWS: [(&str, &[(&str, &str)]); 25] = [
         &[("tests/delivery.rs", "each_recipient_has_an_outcome_and_who_is_left_is_told")],
     ),
     ("F7 nobody stops the others", &[("tests/delivery.rs", "each_recipient_has_an_outcome_and_who_is_left_is_told")]),
-    ("F8 a bounce with code and words", &[("src/status.rs", "only_those_who_will_not_get_it_are_told_of")]),
+    (
+        "F8 a bounce with code and words",
+        &[
+            ("src/status.rs", "only_those_who_will_not_get_it_are_told_of"),
+            ("src/status.rs", "given_up_all_who_have_waited_are_told_of_too"),
+        ],
+    ),
     (
         "F9 the report is about the envelope",
         &[("tests/delivery.rs", "a_folder_stands_behind_the_delimiter_or_is_refused")],
