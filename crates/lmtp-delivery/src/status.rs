@@ -18,10 +18,21 @@ enum Action {
     Delayed,
 }
 
+impl Action {
+    /// Whether the sender wants to hear of it (RFC 3461 section 4.1). Who says nothing does.
+    fn is_asked_for(self, recipient: &RecipientReport<'_>) -> bool {
+        recipient.params().notify.is_none_or(|notify| match self {
+            Self::Failed => notify.failure(),
+            Self::Delayed => notify.delay(),
+        })
+    }
+}
+
 impl Report {
     /// The body of a `message/delivery-status` part (RFC 3464) about all who were refused for
     /// good; none if there is nobody. Lines end with CRLF. Addresses that are not in
-    /// ASCII are written as RFC 6533 section 3 has them.
+    /// ASCII are written as RFC 6533 section 3 has them. Recipients with a NOTIFY that does
+    /// not ask for it are left out.
     ///
     /// `reporting_mta` is the name of the system that reports.
     pub fn delivery_status(&self, reporting_mta: &str) -> Option<String> {
@@ -46,7 +57,7 @@ impl Report {
         recipients: impl Iterator<Item = RecipientReport<'a>>,
         action: Action,
     ) -> Option<String> {
-        let mut recipients = recipients.peekable();
+        let mut recipients = recipients.filter(|recipient| action.is_asked_for(recipient)).peekable();
         recipients.peek()?;
         let mut text = format!("Reporting-MTA: dns; {}\r\n", plain(reporting_mta));
         if let Some(id) = &self.params().envid {
@@ -135,7 +146,8 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::report::Settled;
-    use lmtp_tokio::{Envelope, Phase, Reply, ReversePath};
+    use lmtp_tokio::proto::value::Notify;
+    use lmtp_tokio::{Envelope, Phase, RcptParams, Reply, ReversePath};
 
     fn report(answers: &[(&str, Outcome, Option<&str>)]) -> Report {
         let to = answers.iter().map(|(to, ..)| to.parse().unwrap());
@@ -212,6 +224,27 @@ mod tests {
         let cut = "\r\nFinal-Recipient: rfc822; cut@x\r\nAction: delayed\r\nStatus: 4.4.2\r\n";
         assert_eq!(report.delay_status(mx, Uncertain::Resend).unwrap(), format!("{sure}{cut}"));
         assert_eq!(report.delay_status(mx, Uncertain::Leave).unwrap(), sure);
+    }
+
+    #[test]
+    fn who_does_not_want_to_hear_of_it_does_not() {
+        for (notify, failed, delayed) in [
+            (None, true, true),
+            (Some(Notify::NEVER), false, false),
+            (Some(Notify::SUCCESS), false, false),
+            (Some(Notify::FAILURE), true, false),
+            (Some(Notify::SUCCESS.and(Notify::DELAY)), false, true),
+        ] {
+            let (mut params, mut report) = (RcptParams::default(), report(&[("a@x", Outcome::Unsent, None)]));
+            params.notify = notify;
+            let to = vec![("a@x".parse().unwrap(), params)];
+            report.envelope = Envelope::with_recipients(ReversePath::Null, to).unwrap();
+            let given_up = report.delivery_status_after_giving_up("mx", Uncertain::Leave);
+            let late = report.delay_status("mx", Uncertain::Leave);
+            report.recipients[0].outcome = Outcome::Permanent;
+            let refused = report.delivery_status("mx");
+            assert_eq!([given_up, refused, late].map(|part| part.is_some()), [failed, failed, delayed], "{notify:?}");
+        }
     }
 
     /// What is retried, what is delayed and what is given up are the same people.
