@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod backoff;
+mod build;
 mod cancel;
 mod delivery;
 mod message;

@@ -43,7 +43,7 @@ pub struct TargetOptions {
     pub client_key: Option<PathBuf>,
     /// Who we say we are in LHLO.
     pub lhlo_name: String,
-    /// Seconds to connect, all addresses together.
+    /// Seconds to connect, all addresses together. As all times: a day at most.
     pub connect_timeout: u64,
     /// Seconds for each reply.
     pub timeout: u64,
@@ -51,9 +51,9 @@ pub struct TargetOptions {
     pub final_timeout: u64,
     /// Connections at once.
     pub connections: usize,
-    /// Seconds after which a connection that nobody uses is not used again.
+    /// Seconds after which a connection that nobody uses is not used again; with 0 none is.
     pub idle: u64,
-    /// Seconds after which a connection is not used again.
+    /// Seconds after which a connection is not used again; with 0 none is.
     pub age: u64,
     /// Messages after which a connection is not used again.
     pub messages: u64,

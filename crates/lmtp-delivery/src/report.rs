@@ -67,19 +67,29 @@ impl Report {
     /// there is nobody. There is no default for those who may have got it: one is a
     /// duplicate, the other a loss.
     pub fn retry(&self, uncertain: Uncertain) -> Option<Envelope> {
-        let again = self.recipients().filter(|recipient| match recipient.outcome() {
-            Outcome::Temporary | Outcome::Unsent => true,
-            Outcome::Uncertain => uncertain == Uncertain::Resend,
-            Outcome::Delivered | Outcome::Permanent => false,
-        });
+        let again = self.waiting(uncertain);
         let again = again.map(|recipient| (recipient.path.clone(), recipient.params.clone())).collect();
         let envelope = Envelope::with_recipients(self.from().clone(), again).ok()?;
         Some(envelope.with_params(self.envelope.params().clone()))
     }
 
-    /// The recipients who will not get it: what a bounce has to say.
+    /// The recipients whom [`retry`](Self::retry) names: what a notice of a delay has to say.
+    pub fn waiting(&self, uncertain: Uncertain) -> impl Iterator<Item = RecipientReport<'_>> {
+        self.recipients().filter(move |recipient| recipient.is_waiting(uncertain))
+    }
+
+    /// The recipients who were refused for good: what a bounce has to say while the others are still tried.
     pub fn failures(&self) -> impl Iterator<Item = RecipientReport<'_>> {
         self.recipients().filter(|recipient| recipient.outcome() == Outcome::Permanent)
+    }
+
+    /// The recipients who will not get it if nothing is tried any more, the [`failures`](Self::failures) and those who
+    /// are [`waiting`](Self::waiting): what the last bounce has to say.
+    ///
+    /// This report does not know of those whom an attempt before it was refused for.
+    pub fn failures_after_giving_up(&self, uncertain: Uncertain) -> impl Iterator<Item = RecipientReport<'_>> {
+        self.recipients()
+            .filter(move |recipient| recipient.outcome() == Outcome::Permanent || recipient.is_waiting(uncertain))
     }
 
     pub(crate) fn params(&self) -> &MailParams {
@@ -97,6 +107,15 @@ pub struct RecipientReport<'a> {
 }
 
 impl<'a> RecipientReport<'a> {
+    /// Whether to send to it again.
+    fn is_waiting(&self, uncertain: Uncertain) -> bool {
+        match self.outcome() {
+            Outcome::Temporary | Outcome::Unsent => true,
+            Outcome::Uncertain => uncertain == Uncertain::Resend,
+            Outcome::Delivered | Outcome::Permanent => false,
+        }
+    }
+
     /// Its place in the envelope, counted from zero.
     pub fn index(&self) -> usize {
         self.index

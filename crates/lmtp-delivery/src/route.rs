@@ -9,10 +9,11 @@ use crate::options::{Options, Problem};
 /// The targets of a recipient, by their places, in the order in which to ask them.
 pub(crate) type Targets = Vec<usize>;
 
-/// Who goes where, by address, then by domain, then by default. Case does not matter, for
-/// a domain that is written in capitals is no other domain.
+/// Who goes where, by address, then by domain, then by default. A domain that is written in capitals is no other
+/// domain. A local part may be another one (RFC 5321 section 2.4): a route that is written just so goes first.
 #[derive(Debug)]
 pub(crate) struct Routes {
+    /// By what [`exactly`] makes of an address or a domain, and in small letters where nothing else is written so.
     routes: HashMap<String, Targets>,
     default: Option<Targets>,
 }
@@ -35,9 +36,17 @@ impl Routes {
             };
             names.iter().map(find).collect::<Result<Targets, _>>()
         };
-        let mut routes = HashMap::new();
+        let (mut routes, mut folded) = (HashMap::new(), Vec::new());
         for (whose, names) in &options.routes {
-            routes.insert(whose.to_lowercase(), targets(format!("routes.{whose:?}"), names)?);
+            let place = format!("routes.{whose:?}");
+            let targets = targets(place.clone(), names)?;
+            folded.push((whose.to_lowercase(), targets.clone()));
+            if routes.insert(exactly(whose), targets).is_some() {
+                return Err(Problem { place, why: "there is another route for it".into() });
+            }
+        }
+        for (whose, targets) in folded {
+            routes.entry(whose).or_insert(targets);
         }
         let default = match options.default.as_slice() {
             [] if routes.is_empty() => return Err(Problem { place: "default".into(), why: "names no target".into() }),
@@ -49,10 +58,19 @@ impl Routes {
 
     /// The targets of a recipient, if there are any.
     pub(crate) fn of(&self, path: &ForwardPath) -> Option<&Targets> {
-        let address = path.to_string().to_lowercase();
-        let domain = address.rsplit_once('@').map(|(_, domain)| domain);
-        let route = self.routes.get(&address).or_else(|| self.routes.get(domain?));
-        route.or(self.default.as_ref())
+        let address = path.to_string();
+        let folded = address.to_lowercase();
+        let domain = folded.rsplit_once('@').map(|(_, domain)| domain);
+        let route = self.routes.get(&exactly(&address)).or_else(|| self.routes.get(&folded));
+        route.or_else(|| self.routes.get(domain?)).or(self.default.as_ref())
+    }
+}
+
+/// An address or a domain, with all but the local part in small letters.
+fn exactly(whose: &str) -> String {
+    match whose.rsplit_once('@') {
+        Some((local, domain)) => format!("{local}@{}", domain.to_lowercase()),
+        None => whose.to_lowercase(),
     }
 }
 
@@ -82,11 +100,37 @@ mod tests {
     }
 
     #[test]
+    fn a_local_part_that_is_written_just_so_goes_first() {
+        let text = "default = [\"a\"]\n[routes]\n\"ann@X.org\" = [\"b\"]\n\"Ann@x.org\" = [\"c\"]\n\
+                    \"Bob@x.org\" = [\"d\"]\n[targets.a]\n[targets.b]\n[targets.c]\n[targets.d]\n";
+        let routes = Routes::new(&Options::parse(text).unwrap()).unwrap();
+        for (address, target) in [
+            ("ann@x.org", 1),
+            ("Ann@x.org", 2),
+            ("Ann@X.ORG", 2),
+            // Nobody is called just that: the one in small letters is meant.
+            ("ANN@x.org", 1),
+            ("Bob@x.org", 3),
+            ("bob@x.org", 3),
+            ("BOB@X.org", 3),
+            ("eve@x.org", 0),
+        ] {
+            assert_eq!(routes.of(&address.parse().unwrap()).unwrap(), &[target], "{address}");
+        }
+    }
+
+    #[test]
     fn a_route_leads_somewhere() {
         for (text, place) in [
             ("default = [\"b\"]\n[targets.a]\n", "default: there is no target \"b\""),
             ("[targets.a]\n", "default: names no target"),
             ("default = [\"a\"]\n[routes]\nx = []\n[targets.a]\n", "routes.\"x\": names no target"),
+            // Which of them counts would be nobody's decision.
+            ("[routes]\nX = [\"a\"]\nx = [\"a\"]\n[targets.a]\n", "routes.\"x\": there is another route for it"),
+            (
+                "[routes]\n\"ann@X\" = [\"a\"]\n\"ann@x\" = [\"a\"]\n[targets.a]\n",
+                "routes.\"ann@x\": there is another route for it",
+            ),
         ] {
             assert_eq!(Routes::new(&Options::parse(text).unwrap()).unwrap_err().to_string(), place);
         }

@@ -6,6 +6,9 @@ use lmtp_tokio::{Builder, Client, Endpoint, Handle, LhloName, LineEndings, Timeo
 
 use crate::options::{Problem, TargetOptions};
 
+/// The longest that can be set: a day. Who asks for more has mistaken the unit.
+const DAY: u64 = 24 * 3600;
+
 /// A server, and how to speak with it.
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -52,6 +55,21 @@ impl Target {
         let lhlo_name = lhlo_name.parse().map_err(|error| problem("lhlo_name", format!("{lhlo_name:?}: {error}")))?;
         if options.connections == 0 {
             return Err(problem("connections", "0 would deliver nothing".into()));
+        }
+        if options.messages == 0 {
+            return Err(problem("messages", "0 would deliver nothing; with 1 no connection is used again".into()));
+        }
+        for (option, seconds, least) in [
+            ("connect_timeout", options.connect_timeout, 1),
+            ("timeout", options.timeout, 1),
+            ("final_timeout", options.final_timeout, 1),
+            // Without a second for it, no connection is used again.
+            ("idle", options.idle, 0),
+            ("age", options.age, 0),
+        ] {
+            if !(least..=DAY).contains(&seconds) {
+                return Err(problem(option, format!("{seconds} seconds; it takes from {least} to {DAY}")));
+            }
         }
         if options.client_certificate.is_some() != options.client_key.is_some() {
             return Err(problem("client_key", "a certificate and its key belong together".into()));
@@ -131,6 +149,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_just_within_bounds_is_taken() {
+        for text in [
+            "connect_timeout = 1\ntimeout = 1\nfinal_timeout = 1\nidle = 0\nage = 0\nmessages = 1\n",
+            "connect_timeout = 86400\ntimeout = 86400\nfinal_timeout = 86400\nidle = 86400\nage = 86400\n",
+        ] {
+            target(text).unwrap();
+        }
+    }
+
+    #[test]
     fn what_cannot_be_is_named() {
         for (text, why) in [
             ("port = 25\n", "target.host: lmtp://127.0.0.1:25: "),
@@ -138,6 +166,16 @@ mod tests {
             ("socket_path = \"/x\"\nssl = true\n", "target.ssl: there is no TLS over the Unix socket /x"),
             ("lhlo_name = \"a b\"\n", "target.lhlo_name: "),
             ("connections = 0\n", "target.connections: "),
+            ("messages = 0\n", "target.messages: 0 would"),
+            ("connect_timeout = 0\n", "target.connect_timeout: 0 seconds; it takes from 1 to 86400"),
+            ("timeout = 0\n", "target.timeout: 0 "),
+            ("final_timeout = 0\n", "target.final_timeout: 0 "),
+            ("connect_timeout = 86401\n", "target.connect_timeout: 86401 "),
+            ("timeout = 86401\n", "target.timeout: 86401 "),
+            ("final_timeout = 86401\n", "target.final_timeout: 86401 "),
+            ("idle = 86401\n", "target.idle: 86401 seconds; it takes from 0 to 86400"),
+            // The most that TOML can say.
+            ("age = 9223372036854775807\n", "target.age: 9223372036854775807 "),
             ("client_key = \"/x\"\n", "target.client_key: "),
             #[cfg(feature = "rustls")]
             ("ssl = true\nca_file = \"/no/such\"\n", "target.ssl: /no/such"),
