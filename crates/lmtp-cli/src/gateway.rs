@@ -36,9 +36,17 @@ pub(crate) struct Gateway {
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 
-    /// A name that browsers call it by, beside localhost.
+    /// A name that browsers call it by, beside localhost and addresses.
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
+
+    /// Requests in a minute: so many of one client, and so many for one target.
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    per_minute: u32,
+
+    /// Conversations at once; more of them wait, within their time.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one)]
+    concurrency: usize,
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -90,6 +98,7 @@ impl Gateway {
         config.unix = self.allow_unix.into_iter().collect();
         config.authorities = self.ca.into_iter().collect();
         config.hosts = self.host;
+        (config.per_minute, config.concurrency) = (self.per_minute, self.concurrency);
         config.token = match self.token_file {
             None => None,
             Some(file) => {
@@ -103,6 +112,10 @@ impl Gateway {
         };
         Ok(config)
     }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "is a number, and not 0".into())
 }
 
 fn named(text: &str) -> Result<(String, PathBuf), String> {

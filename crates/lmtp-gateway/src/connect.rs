@@ -79,13 +79,18 @@ pub(crate) const NOTE: &str = "LMTP (RFC 2033): LHLO in place of EHLO, and an an
 )]
 pub(crate) async fn by_body(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     if live::is_wanted(&headers) {
-        return live::answer(async move |lines| written(by(&shared, &body, Some(lines)).await));
+        return live::answer(async move |lines| written(by(&shared, &headers, &body, Some(lines)).await));
     }
-    by(&shared, &body, None).await.map(|(status, found)| (status, Json(found))).into_response()
+    by(&shared, &headers, &body, None).await.map(|(status, found)| (status, Json(found))).into_response()
 }
 
-async fn by(shared: &Shared, body: &[u8], lines: Option<Lines>) -> Result<(StatusCode, Found), Problem> {
-    Ok((StatusCode::OK, connect(shared, Fields::parse(body)?, lines).await?))
+async fn by(
+    shared: &Shared,
+    headers: &HeaderMap,
+    body: &[u8],
+    lines: Option<Lines>,
+) -> Result<(StatusCode, Found), Problem> {
+    Ok((StatusCode::OK, connect(shared, Fields::parse(headers, body)?, lines).await?))
 }
 
 /// The same, by a query.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lmtp_tokio::{Envelope, ForwardPath, ReversePath, Security};
@@ -56,8 +56,13 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// The body of a request.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, Problem> {
+    /// The body of a request. It says that it is JSON: that is what a form of another site cannot send without being
+    /// asked about.
+    pub(crate) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, Problem> {
+        if !is_json(headers) {
+            let (status, message) = (StatusCode::UNSUPPORTED_MEDIA_TYPE, "write Content-Type: application/json");
+            return Err(Problem::new(status, "media-type", message));
+        }
         match serde_json::from_slice(body) {
             Ok(Value::Object(fields)) => Ok(Self { fields, wrong: Vec::new() }),
             Ok(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "json", "the body is no JSON object")),
@@ -124,9 +129,10 @@ impl Fields {
 
     /// Where to: `host` and `port`, or `unixName`.
     pub(crate) fn to(&mut self, shared: &Shared, default_patience: u64) -> Where {
-        let (host, unix) = (self.text("host"), self.text("unixName"));
+        let [host, unix, authority] =
+            ["host", "unixName", "caName"].map(|name| self.text(name).filter(|text| !text.is_empty()));
         let port = u16::try_from(self.number("port", 24, 1, 65535)).unwrap_or(24);
-        let place = match (host.filter(|host| !host.is_empty()), unix) {
+        let place = match (host, unix) {
             (Some(host), None) => {
                 if let Err(refused) = shared.config.policy.host(&host, port) {
                     let field = if port == 25 { "port" } else { "host" };
@@ -158,7 +164,6 @@ impl Fields {
                 Security::Plain
             }
         };
-        let authority = self.text("caName");
         if authority.as_ref().is_some_and(|name| !shared.config.authorities.contains_key(name)) {
             self.complain("caName", "is no authority that this gateway knows");
         }
@@ -273,4 +278,9 @@ impl Fields {
         }
         if self.wrong.is_empty() { Ok(()) } else { Err(Problem::fields(StatusCode::BAD_REQUEST, self.wrong)) }
     }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }

@@ -95,13 +95,18 @@ pub(crate) struct Status {
 )]
 pub(crate) async fn send(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     if live::is_wanted(&headers) {
-        return live::answer(async move |lines| written(by(&shared, &body, Some(lines)).await));
+        return live::answer(async move |lines| written(by(&shared, &headers, &body, Some(lines)).await));
     }
-    by(&shared, &body, None).await.map(|(status, sent)| (status, Json(sent))).into_response()
+    by(&shared, &headers, &body, None).await.map(|(status, sent)| (status, Json(sent))).into_response()
 }
 
-async fn by(shared: &Shared, body: &[u8], lines: Option<Lines>) -> Result<(StatusCode, Sent), Problem> {
-    deliver(shared, Fields::parse(body)?, lines).await
+async fn by(
+    shared: &Shared,
+    headers: &HeaderMap,
+    body: &[u8],
+    lines: Option<Lines>,
+) -> Result<(StatusCode, Sent), Problem> {
+    deliver(shared, Fields::parse(headers, body)?, lines).await
 }
 
 /// Sends what the fields say.

@@ -12,6 +12,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::Shared;
+use crate::problem::Problems;
 
 /// Conversations that were asked for and that nothing was wrong with.
 #[derive(Debug, Default)]
@@ -32,7 +33,7 @@ pub(crate) struct Used {
 }
 
 /// How often servers were dialled since this gateway began.
-#[utoipa::path(get, path = "/api/usage", responses((status = 200, body = [Used])))]
+#[utoipa::path(get, path = "/api/usage", responses((status = 200, body = [Used]), Problems))]
 pub(crate) async fn usage(State(shared): State<Arc<Shared>>) -> Json<[Used; 1]> {
     Json([Used { protocol: "LMTP", count: shared.usage.0.load(Ordering::Relaxed) }])
 }

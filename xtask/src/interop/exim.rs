@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
+use super::agent::Agent;
 use super::checks::Checks;
 use super::client::{self, Client, Over, Told, Verdict};
 use super::desk::Desk;
@@ -33,11 +34,12 @@ impl Peer for Exim {
         PACKAGE.obtain()
     }
 
-    fn check(&self, _: &Program, checks: &mut Checks) -> Result<()> {
+    fn check(&self, program: &Program, checks: &mut Checks) -> Result<()> {
         let desk = Desk::open()?;
-        let instance = Instance::unpack(&desk)?;
+        let agent = Agent::new(program, &desk)?;
+        let instance = Instance::unpack(&desk, &agent)?;
         client::check(&instance, &desk, checks);
-        client::check_over(&instance, &desk, &[Over::StartTls], checks);
+        client::check_over(&instance, &desk, &[Over::StartTls, Over::Agent], checks);
         checks.check("BDAT is what it sends where CHUNKING is offered", || chunks(&instance, &desk));
         desk.close()
     }
@@ -57,7 +59,7 @@ struct Instance {
 }
 
 impl Instance {
-    fn unpack(desk: &Desk) -> Result<Self> {
+    fn unpack(desk: &Desk, agent: &Agent) -> Result<Self> {
         let directory = place::directory()?;
         let instance = Self { directory };
         PACKAGE.unpack(&instance.path("package"))?;
@@ -71,6 +73,8 @@ impl Instance {
             .replace("@UNIX@", &desk.socket().to_string_lossy())
             .replace("@PORT@", &desk.port().to_string())
             .replace("@STARTTLS_PORT@", &desk.starttls_port().to_string())
+            .replace("@PROGRAM@", &agent.program.to_string_lossy())
+            .replace("@DELIVER@", &agent.options.to_string_lossy())
             .replace("@CA@", &desk.certificates().ca().to_string_lossy());
         fs::write(instance.path("exim.conf"), configuration)?;
         instance.make_etc()?;
@@ -112,7 +116,18 @@ impl Client for Instance {
         exim.args(["-odf", "-i", "-f", "<>"]).args(to).stdin(File::open(&file)?);
         let finished = process::finish_within(&mut exim, Duration::from_secs(60))?;
         let log = fs::read_to_string(&log).with_context(|| format!("Exim says: {}", finished.stderr))?;
-        Ok(log[before..].lines().filter_map(told).collect())
+        let mut all = Vec::new();
+        // What a program says stands in a line of its own, before what becomes of the recipient.
+        let mut said = "";
+        for line in log[before..].lines() {
+            if let Some((_, output)) = line.split_once(" transport output: ") {
+                said = output;
+            } else if let Some(told) = told(line) {
+                let text = format!("{} {}", told.text, std::mem::take(&mut said));
+                all.push(Told { text, ..told });
+            }
+        }
+        Ok(all)
     }
 }
 
