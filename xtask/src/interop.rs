@@ -6,6 +6,7 @@
 
 mod agent;
 pub(crate) mod apt;
+mod browser;
 mod certificates;
 mod checks;
 mod client;
@@ -26,10 +27,12 @@ pub(crate) mod place;
 mod postfix;
 mod program;
 mod python;
+mod schemathesis;
 mod server;
 mod swaks;
 mod trace;
 mod unpacked;
+mod web;
 
 use std::time::Instant;
 
@@ -58,7 +61,7 @@ pub(crate) enum Availability {
 }
 
 /// Every peer there is.
-pub(crate) const PEERS: [&dyn Peer; 11] = [
+pub(crate) const PEERS: [&dyn Peer; 13] = [
     &dovecot::Dovecot,
     &cyrus::Cyrus,
     &openssl::Openssl,
@@ -70,6 +73,8 @@ pub(crate) const PEERS: [&dyn Peer; 11] = [
     &nodemailer::Nodemailer,
     &dovecot_proxy::DovecotProxy,
     &haproxy::Haproxy,
+    &browser::Browser,
+    &schemathesis::Schemathesis,
 ];
 
 /// Runs one peer, or all.

@@ -88,7 +88,7 @@ await check('a file is sent octet for octet', {}, async (page) => {
   await fill(page.locator('#message'), { from: '', to: 'good@example.test' });
   const buffer = Buffer.from('Subject: file\r\n\r\n\xe4\xf6\xff\r\n', 'latin1');
   await page.locator('#file').setInputFiles({ name: 'a.eml', mimeType: 'message/rfc822', buffer });
-  is(await page.locator('#draft').isHidden(), 'there are two messages');
+  await page.locator('#draft').waitFor({ state: 'hidden' });
   await page.locator('#message button', { hasText: /^Send$/ }).click();
   await page.locator('#sent h2', { hasText: 'Delivered to everybody' }).waitFor();
   await page.locator('#unchoose').click();
@@ -139,6 +139,7 @@ await check('fields are what they were', {}, async (page) => {
 
 await check('both requests can be copied as curl', { permissions: ['clipboard-read', 'clipboard-write'] }, async (page) => {
   await probed(page);
+  await fill(page.locator('#message'), { from: 'ann@example.org', to: 'good@example.test', subject: "It's", body: 'x' });
   await page.locator('summary', { hasText: 'For programs' }).click();
   for (const [of, path] of [['curl-connect', '/api/lmtp/connect'], ['curl-send', '/api/lmtp/send']]) {
     await page.locator('button[data-of=' + of + ']').click();

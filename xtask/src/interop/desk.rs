@@ -226,7 +226,7 @@ impl Desk {
 }
 
 /// Ports on the loopback that nobody listens at.
-fn free_ports<const N: usize>() -> Result<[u16; N]> {
+pub(crate) fn free_ports<const N: usize>() -> Result<[u16; N]> {
     // All at once, so that none is there twice.
     let mut sockets = Vec::new();
     for _ in 0..N {

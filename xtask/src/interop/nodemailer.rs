@@ -25,21 +25,7 @@ impl Peer for Nodemailer {
     }
 
     fn obtain(&self) -> Result<Availability> {
-        if !process::is_available("npm", &["--version"])
-            && let missing @ Availability::Missing(_) = apt::install(&["nodejs", "npm"])?
-        {
-            return Ok(missing);
-        }
-        let manifest = store().join("node_modules/nodemailer/package.json");
-        if fs::read_to_string(manifest).is_ok_and(|text| text.contains(&format!("\"version\": \"{VERSION}\""))) {
-            return Ok(Availability::Ready);
-        }
-        fs::create_dir_all(store())?;
-        let mut npm = process::command("npm");
-        npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--prefix"]);
-        let got = process::run(npm.arg(store()).arg(format!("nodemailer@{VERSION}")));
-        // A registry out of reach is no defect of ours.
-        Ok(got.map_or_else(|error| Availability::Missing(format!("{error:#}")), |()| Availability::Ready))
+        modules("nodemailer", &[("nodemailer", VERSION)])
     }
 
     fn check(&self, _: &Program, checks: &mut Checks) -> Result<()> {
@@ -49,9 +35,31 @@ impl Peer for Nodemailer {
     }
 }
 
-/// Where it is kept, for the next time.
-fn store() -> PathBuf {
-    project::root().join("target/interop/node")
+/// Installs modules of Node in a [store] of their own, or says why that is not possible.
+pub(crate) fn modules(of: &str, wanted: &[(&str, &str)]) -> Result<Availability> {
+    if !process::is_available("npm", &["--version"])
+        && let missing @ Availability::Missing(_) = apt::install(&["nodejs", "npm"])?
+    {
+        return Ok(missing);
+    }
+    let is_there = |(name, version): &(&str, &str)| {
+        let manifest = store(of).join("node_modules").join(name).join("package.json");
+        fs::read_to_string(manifest).is_ok_and(|text| text.contains(&format!("\"version\": \"{version}\"")))
+    };
+    if wanted.iter().all(is_there) {
+        return Ok(Availability::Ready);
+    }
+    fs::create_dir_all(store(of))?;
+    let mut npm = process::command("npm");
+    npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--prefix"]).arg(store(of));
+    let got = process::run(npm.args(wanted.iter().map(|(name, version)| format!("{name}@{version}"))));
+    // A registry out of reach is no defect of ours.
+    Ok(got.map_or_else(|error| Availability::Missing(format!("{error:#}")), |()| Availability::Ready))
+}
+
+/// Where modules are kept, for the next time.
+pub(crate) fn store(of: &str) -> PathBuf {
+    project::root().join("target/interop/node").join(of)
 }
 
 impl Client for Nodemailer {
@@ -66,7 +74,7 @@ impl Client for Nodemailer {
             Over::Tls => ("tls", format!("localhost:{}", desk.tls_port())),
         };
         let mut node = process::command("node");
-        node.env("NODE_PATH", store().join("node_modules"));
+        node.env("NODE_PATH", store("nodemailer").join("node_modules"));
         node.env("TLS_MODE", mode).env("CA_FILE", desk.certificates().ca());
         // `--` ends its own options, and does not reach the script.
         node.args(["-e", SCRIPT, "--", "send.cjs", &place]).arg(&file).args(to);
