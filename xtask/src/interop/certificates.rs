@@ -15,6 +15,9 @@ use super::place;
 /// What the certificates are for, where they are for the right one.
 pub(crate) const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
 
+/// The host of an example in the second seed, of the certificate `internal`.
+pub(crate) const EXAMPLE: &str = "mail.internal";
+
 /// A directory with PEM files. `ca.pem` is the authority that is trusted; its certificates are `server`, for
 /// [`NAMES`], and `expired`. `namesake.pem` is another authority of the same name, `other-ca.pem` one of
 /// another.
@@ -33,6 +36,7 @@ impl Certificates {
         made.authority("other-ca", "Another authority")?;
         let names = || CertificateParams::new(NAMES.map(str::to_owned));
         made.issue("server", &names()?, &ca)?;
+        made.issue("internal", &CertificateParams::new([EXAMPLE.to_owned()])?, &ca)?;
         let mut expired = names()?;
         (expired.not_before, expired.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 2, 3));
         made.issue("expired", &expired, &ca)?;

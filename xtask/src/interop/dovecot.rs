@@ -1,5 +1,6 @@
 //! Dovecot's LMTP server, as Debian packages it.
 
+mod examples;
 mod maildir;
 mod tls;
 
@@ -53,9 +54,10 @@ impl Peer for Dovecot {
 
     fn check(&self, program: &Program, checks: &mut Checks) -> Result<()> {
         let certificates = Certificates::make()?;
-        let instance = Instance::start(&certificates, "server")?;
+        let instance = Instance::start(&certificates, "server", "")?;
         let checked = instance.server().check(program, checks);
         tls::check(&instance, &certificates, program, checks)?;
+        examples::check(&certificates, program, checks)?;
         checks.check("stopping leaves no process", || instance.stop());
         checked
     }
@@ -70,8 +72,8 @@ struct Instance {
 }
 
 impl Instance {
-    /// With one of the certificates.
-    fn start(certificates: &Certificates, shown: &str) -> Result<Self> {
+    /// With one of the certificates, at more places.
+    fn start(certificates: &Certificates, shown: &str, examples: &str) -> Result<Self> {
         let directory = place::directory()?;
         // Dovecot gives up root; without root everything runs as us.
         let owner = Owner::find("nobody", "nogroup")?;
@@ -82,6 +84,7 @@ impl Instance {
         let values = [
             ("@PORT@", port.to_string()),
             ("@TLS_PORT@", tls_port.to_string()),
+            ("@EXAMPLES@", examples.to_owned()),
             ("@CHAIN@", certificates.chain(shown).to_string_lossy().into_owned()),
             ("@KEY@", certificates.key(shown).to_string_lossy().into_owned()),
         ];

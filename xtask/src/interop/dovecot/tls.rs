@@ -63,7 +63,7 @@ pub(super) fn check(
             });
         }
     }
-    let expired = Instance::start(certificates, "expired")?;
+    let expired = Instance::start(certificates, "expired", "")?;
     for (name, url) in ways(&expired) {
         checks.check(&format!("an expired certificate is refused, over {name}"), || {
             let case = Case { program, certificates, url: &url, ca: "ca.pem", name: None };
