@@ -4,8 +4,10 @@
 use std::fs;
 use std::path::Path;
 
+use lmtp_testkit::rows::{Row, each_has_its_test};
+
 /// A row, and tests of this crate, the program or the protocol that show it.
-const ROWS: [(&str, &[(&str, &str)]); 25] = [
+const ROWS: [Row; 25] = [
     (
         "F1 options, their names and defaults",
         &[
@@ -99,21 +101,7 @@ const ROWS: [(&str, &[(&str, &str)]); 25] = [
 
 #[test]
 fn each_row_has_its_test() {
-    let crate_root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for (row, tests) in ROWS {
-        assert!(!tests.is_empty(), "{row}");
-        for (file, name) in tests {
-            let text =
-                fs::read_to_string(crate_root.join(file)).unwrap_or_else(|error| panic!("{row}: {file}: {error}"));
-            let before = text.split_once(&format!("fn {name}(")).map_or("", |(before, _)| before);
-            let before = before.trim_end_matches("async ").trim_end();
-            let attribute = before.lines().last().unwrap_or_default().trim();
-            assert!(
-                attribute.starts_with("#[") && attribute.contains("test"),
-                "{row}: there is no test {name} in {file}"
-            );
-        }
-    }
+    each_has_its_test(Path::new(env!("CARGO_MANIFEST_DIR")), &ROWS);
 }
 
 /// No row of the adapter is left out, in the table or on the page.

@@ -52,7 +52,7 @@ impl Dialled {
             }
             Place::Tcp { host, port } => {
                 shared.config.policy.lookup(host, *port).map_err(refused)?;
-                let found = found(host, *port, to.patience).await.map_err(|fault| Problem::upstream(&fault))?;
+                let found = found(shared, host, to.patience).await.map_err(|fault| Problem::upstream(&fault))?;
                 let allowed = shared.config.policy.addresses(host, *port, &found).map_err(refused)?;
                 // By where it leads, whatever it is called.
                 let key = allowed.first().map(|address| format!("{address} {port}")).unwrap_or_default();
@@ -133,13 +133,13 @@ impl Dialled {
 }
 
 /// The addresses of a host, once.
-async fn found(host: &str, port: u16, patience: Duration) -> Result<Vec<IpAddr>, Fault> {
+async fn found(shared: &Shared, host: &str, patience: Duration) -> Result<Vec<IpAddr>, Fault> {
     if let Some(address) = literal(host) {
         return Ok(vec![address]);
     }
     let failed = |kind, why: String| Fault::new(kind, Phase::Connect, format!("{host}: {why}"));
-    match tokio::time::timeout(patience, tokio::net::lookup_host((host, port))).await {
-        Ok(Ok(addresses)) => Ok(addresses.map(|address| address.ip()).collect()),
+    match tokio::time::timeout(patience, shared.config.resolver.ask(host)).await {
+        Ok(Ok(addresses)) => Ok(addresses),
         Ok(Err(error)) => Err(failed(FaultKind::Resolve, error.to_string())),
         Err(_) => Err(failed(FaultKind::Timeout, "looking up the name takes too long".into())),
     }
@@ -167,5 +167,42 @@ pub(crate) async fn place(shared: &Shared, patience: Duration) -> Result<Semapho
     match tokio::time::timeout(patience, shared.places.acquire()).await {
         Ok(Ok(place)) => Ok(place),
         _ => Err(Refusal::busy().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Policy, Resolver, Shared};
+
+    /// Among several addresses those are dialled that may be, in whatever order they come.
+    #[tokio::test]
+    async fn beside_a_public_address_a_special_one_is_left_out() {
+        let public: IpAddr = "9.9.9.9".parse().unwrap();
+        for special in ["127.0.0.1", "::1", "169.254.169.254", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "fd00::1"] {
+            let special: IpAddr = special.parse().unwrap();
+            for found in [vec![public, special], vec![special, public]] {
+                for rules in [&["mail.example.org"][..], &["0.0.0.0/0", "::/0"]] {
+                    let answer = found.clone();
+                    let config = Config {
+                        policy: Policy::new(rules.iter().map(|rule| rule.parse().unwrap()).collect()),
+                        resolver: Resolver::new(move |_| std::future::ready(Ok(answer.clone()))),
+                        ..Config::default()
+                    };
+                    let shared = Shared::new(config).unwrap();
+                    let to = Where {
+                        place: Place::Tcp { host: "mail.example.org".into(), port: 24 },
+                        security: Security::Plain,
+                        authority: None,
+                        patience: Duration::from_secs(1),
+                        transcript: false,
+                        lines: None,
+                    };
+                    let dialled = Dialled::new(&shared, &to, Instant::now()).await.unwrap();
+                    let endpoints: Vec<String> = dialled.endpoints.iter().map(ToString::to_string).collect();
+                    assert_eq!(endpoints, ["lmtp://9.9.9.9:24"], "{found:?}");
+                }
+            }
+        }
     }
 }

@@ -14,6 +14,7 @@ mod policy;
 #[expect(unused_qualifications, reason = "the derive of schemas writes them")]
 mod problem;
 mod request;
+mod resolver;
 mod send;
 mod usage;
 
@@ -36,6 +37,7 @@ use crate::problem::Problem;
 use crate::usage::Usage;
 
 pub use policy::{InvalidTarget, Policy, Refused, Target};
+pub use resolver::Resolver;
 
 /// How a gateway behaves. By default it dials nobody.
 #[derive(Debug, Clone)]
@@ -43,6 +45,8 @@ pub use policy::{InvalidTarget, Policy, Refused, Target};
 pub struct Config {
     /// Whom it may dial over TCP.
     pub policy: Policy,
+    /// Who knows the addresses of names.
+    pub resolver: Resolver,
     /// Unix sockets, by the names that requests call them.
     pub unix: BTreeMap<String, PathBuf>,
     /// Files with authorities to trust in TLS, by the names that requests call them.
@@ -69,6 +73,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
+            resolver: Resolver::default(),
             unix: BTreeMap::new(),
             authorities: BTreeMap::new(),
             token: None,
@@ -93,6 +98,29 @@ pub(crate) struct Shared {
     pub(crate) usage: Usage,
 }
 
+impl Shared {
+    fn new(config: Config) -> std::io::Result<Self> {
+        let door = Door::new(lmtp_web::Config {
+            hosts: config.hosts.clone(),
+            token: config.token.clone(),
+            cookie: "lmtp-gateway",
+            per_minute: config.per_minute,
+            body: config.body,
+            bodies: config.bodies,
+            pages: PAGES,
+            open: &["/page.css", "/favicon.ico"],
+            refuse: |refusal| Problem::from(refusal).into_response(),
+        })?;
+        Ok(Self {
+            places: Semaphore::new(config.concurrency.min(Semaphore::MAX_PERMITS)),
+            targets: Rates::new(config.per_minute),
+            usage: Usage::default(),
+            door,
+            config,
+        })
+    }
+}
+
 /// The pages, and the forms of those without scripts.
 const PAGES: &[&str] = &["/", "/probe", "/deliver"];
 
@@ -103,24 +131,8 @@ const PAGES: &[&str] = &["/", "/probe", "/deliver"];
 ///
 /// The system has no random numbers.
 pub fn router(config: Config) -> std::io::Result<Router> {
-    let door = Door::new(lmtp_web::Config {
-        hosts: config.hosts.clone(),
-        token: config.token.clone(),
-        cookie: "lmtp-gateway",
-        per_minute: config.per_minute,
-        body: config.body,
-        bodies: config.bodies,
-        pages: PAGES,
-        open: &["/page.css", "/favicon.ico"],
-        refuse: |refusal| Problem::from(refusal).into_response(),
-    })?;
-    let shared = Arc::new(Shared {
-        places: Semaphore::new(config.concurrency.min(Semaphore::MAX_PERMITS)),
-        targets: Rates::new(config.per_minute),
-        usage: Usage::default(),
-        door: Arc::clone(&door),
-        config,
-    });
+    let shared = Arc::new(Shared::new(config)?);
+    let door = Arc::clone(&shared.door);
     let routes = Router::new()
         .route("/api/lmtp/connect", get(connect::by_query).post(connect::by_body))
         .route("/api/lmtp/send", post(send::send))

@@ -20,6 +20,7 @@ pub mod model;
 pub mod outcomes;
 pub mod pair;
 pub mod proof;
+pub mod rows;
 pub mod served;
 pub mod sim;
 pub mod socket;

@@ -428,3 +428,74 @@ async fn a_conversation_is_seen_as_it_goes() {
         json!({"capability": "PIPELINING", "meaning": "commands need not wait for replies", "rfc": 2920})
     );
 }
+
+/// A client that was written for the seed finds each of its fields, of its type.
+#[tokio::test]
+async fn the_answers_have_the_fields_of_the_seed() {
+    let running = Running::new("").await;
+    let (_, found) = running.post("/api/lmtp/connect", &json!({"host": "127.0.0.1", "port": running.port})).await;
+    for field in ["host", "protocol", "greeting", "note"] {
+        assert!(found[field].is_string(), "{field}: {found}");
+    }
+    assert!(found["success"].is_boolean() && found["port"].is_u64() && found["capabilities"].is_array(), "{found}");
+    let (_, sent) = running.post("/api/lmtp/send", &running.message(&json!(["bob@x"]))).await;
+    for field in ["host", "from", "note"] {
+        assert!(sent[field].is_string(), "{field}: {sent}");
+    }
+    for field in ["port", "recipientCount", "acceptedCount"] {
+        assert!(sent[field].is_u64(), "{field}: {sent}");
+    }
+    assert!(sent["success"].is_boolean() && sent["allDelivered"].is_boolean(), "{sent}");
+    let row = &sent["deliveryStatus"][0];
+    assert!(row["recipient"].is_string() && row["code"].is_u64() && row["delivered"].is_boolean(), "{row}");
+    assert!(row["message"].as_str().unwrap().starts_with("250 2.0.0 "), "{row}");
+    assert!(sent["timings"]["totalMs"].is_u64() && sent["messageId"].is_string(), "{sent}");
+}
+
+/// Port 24, ten seconds for a probe and fifteen for a message.
+#[tokio::test]
+async fn what_is_left_out_is_as_it_was() {
+    let running = Running::with("", |config| config.policy = lmtp_gateway::Policy::default()).await;
+    let (_, problem) = running.post("/api/lmtp/connect", &json!({"host": "127.0.0.1"})).await;
+    assert!(problem["error"].as_str().unwrap().contains("127.0.0.1:24"), "{problem}");
+    for port in [json!(0), json!("24"), json!(24.5), json!(65536)] {
+        let (status, problem) = running.post("/api/lmtp/connect", &json!({"host": "127.0.0.1", "port": port})).await;
+        assert_eq!((status, &problem["fields"][0]["field"]), (400, &"port".into()), "{problem}");
+    }
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let running =
+        Running::with("", |config| config.policy = lmtp_gateway::Policy::new(vec!["127.0.0.0/8".parse().unwrap()]))
+            .await;
+    let begun = Instant::now();
+    let mut message = running.message(&json!(["bob@x"]));
+    message["port"] = port.into();
+    let (probe, sent) = tokio::join!(
+        async {
+            let (status, _) = running.post("/api/lmtp/connect", &json!({"host": "127.0.0.1", "port": port})).await;
+            (status, begun.elapsed().as_secs())
+        },
+        async {
+            let (status, _) = running.post("/api/lmtp/send", &message).await;
+            (status, begun.elapsed().as_secs())
+        },
+    );
+    assert_eq!((probe.0, sent.0), (504, 504));
+    assert!((10..15).contains(&probe.1) && (15..30).contains(&sent.1), "{probe:?} {sent:?}");
+}
+
+/// Bounces, local names, and what is quoted; an empty subject and an empty text are some.
+#[tokio::test]
+async fn addresses_that_lmtp_is_for() {
+    let running = Running::new("").await;
+    let to = ["postmaster", "user@localhost", "\"a b@c\"@x", "user@[127.0.0.1]", "user+detail@x.example"];
+    let mut asked = running.message(&json!(to));
+    (asked["from"], asked["subject"], asked["body"]) = ("".into(), "".into(), "".into());
+    let (status, sent) = running.post("/api/lmtp/send", &asked).await;
+    assert_eq!((status, &sent["allDelivered"], &sent["recipientCount"]), (200, &true.into(), &5.into()), "{sent}");
+    for wrong in ["bob", "bob@", "@x", "bob@x y", "bob@x, eve@x"] {
+        let (status, problem) = running.post("/api/lmtp/send", &running.message(&json!([wrong]))).await;
+        assert_eq!((status, &problem["field"]), (400, &"to".into()), "{wrong}: {problem}");
+        assert!(problem["error"].as_str().unwrap().contains(wrong.split(' ').next().unwrap()), "{problem}");
+    }
+}

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod api;
+mod forgery;
 mod load;
 mod page;
 mod running;
+mod seeds;
