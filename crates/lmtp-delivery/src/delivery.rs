@@ -150,7 +150,10 @@ impl Job<'_> {
                 false
             }
         });
+        // As many as it took of those before, so that each is asked for about once.
+        let mut most = usize::MAX;
         while !places.is_empty() {
+            let waiting = places.split_off(places.len().min(most));
             let to = places.iter().filter_map(|&place| self.address(pool, place).ok()).collect();
             let Ok(envelope) = Envelope::with_recipients(self.envelope.from().clone(), to) else { break };
             let envelope = envelope.with_params(self.envelope.params().clone());
@@ -162,10 +165,16 @@ impl Job<'_> {
             if done.is_empty() || self.cancel.is_cancelled() {
                 all.extend(done);
                 all.append(&mut surplus);
+                all.extend(
+                    waiting.into_iter().map(|place| (place, Settled::unsent("the server takes nobody just now"))),
+                );
                 break;
             }
+            if !surplus.is_empty() {
+                most = done.len();
+            }
             all.extend(done);
-            places = surplus.into_iter().map(|(place, _)| place).collect();
+            places = surplus.into_iter().map(|(place, _)| place).chain(waiting).collect();
         }
         all
     }

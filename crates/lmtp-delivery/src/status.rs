@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use lmtp_tokio::{ForwardPath, Outcome};
+use lmtp_tokio::{ForwardPath, Origin, Outcome};
 
 use crate::report::{RecipientReport, Report, Uncertain};
 
@@ -85,7 +85,9 @@ fn about(text: &mut String, recipient: &RecipientReport<'_>, action: Action) {
         let words = reply.text().split_whitespace().collect::<Vec<_>>().join(" ");
         let enhanced = reply.enhanced().map(|enhanced| format!("{enhanced} ")).unwrap_or_default();
         let code = reply.code().get();
-        field(text, "Diagnostic-Code", &plain(&format!("smtp; {code} {enhanced}{words}")));
+        // What was refused here was said by nobody.
+        let by = if recipient.origin() == Some(Origin::Local) { "X-local" } else { "smtp" };
+        field(text, "Diagnostic-Code", &plain(&format!("{by}; {code} {enhanced}{words}")));
     }
 }
 
@@ -179,6 +181,17 @@ mod tests {
              Diagnostic-Code: smtp; 550 5.1.1 No such user\r\n\r\n\
              Final-Recipient: utf-8; r\\x{E4}tsel@x\r\nAction: failed\r\nStatus: 5.0.0\r\n\
              Diagnostic-Code: smtp; 554 what\r\n"
+        );
+    }
+
+    #[test]
+    fn what_was_refused_here_is_said_by_no_server() {
+        let mut report = report(&[("bob@x", Outcome::Permanent, Some("554 5.6.3 No 8-bit there"))]);
+        report.recipients[0].origin = Some(Origin::Local);
+        let status = report.delivery_status("mx.example.org").unwrap();
+        assert!(
+            status.ends_with("Status: 5.6.3\r\nDiagnostic-Code: X-local; 554 5.6.3 No 8-bit there\r\n"),
+            "{status}"
         );
     }
 

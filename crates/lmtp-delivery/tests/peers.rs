@@ -164,7 +164,8 @@ async fn one_too_many_is_for_the_next_transaction() {
             let report = peer.delivery("").deliver(&envelope(&FIVE), message).await;
             assert_eq!(replies(&report), FIVE.map(|to| format!("250 2.0.0 {to} has it")));
             let heard = peer.heard();
-            assert_eq!(heard.asked, [&FIVE[..], &FIVE[2..], &FIVE[4..]]);
+            // After the first as many are asked for as it took then.
+            assert_eq!(heard.asked, [&FIVE[..], &FIVE[2..4], &FIVE[4..]]);
             let kept: Vec<_> =
                 FIVE.chunks(2).map(|to| (to.iter().map(ToString::to_string).collect(), MESSAGE)).collect();
             let heard: Vec<(Vec<String>, &str)> =
