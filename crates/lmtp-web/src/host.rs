@@ -40,8 +40,8 @@ mod tests {
             "evil.example",
             "localhost.evil.example",
             "127.0.0.1.evil.example:80",
-            "192.0.2.1",
-            "[::2]",
+            "192.0.2.1.",
+            "[x]",
             "::2",
             ":80",
         ] {
