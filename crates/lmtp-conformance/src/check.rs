@@ -31,6 +31,10 @@ pub enum Need {
     Offer(String),
     /// An address that the server refuses, from the user; else the check is not run.
     Bad,
+    /// An address that it accepts and then cannot deliver to, from the user; else the check is not run.
+    Full,
+    /// How long it waits for a client, from the user; else the check is not run.
+    Idle,
 }
 
 /// A conversation, and what it holds a server to.
@@ -60,6 +64,10 @@ pub fn catalogue() -> Vec<Check> {
         include_str!("../checks/replies.txt"),
         include_str!("../checks/chunking.txt"),
         include_str!("../checks/pipelining.txt"),
+        include_str!("../checks/verdicts.txt"),
+        include_str!("../checks/limits.txt"),
+        include_str!("../checks/starttls.txt"),
+        include_str!("../checks/timeouts.txt"),
     ];
     files.into_iter().flat_map(script::parse).collect()
 }

@@ -1,5 +1,7 @@
 //! A conversation with the server under test: octets out, octets in.
 
+use std::time::Duration;
+
 /// Why nothing was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lost {
@@ -9,12 +11,27 @@ pub enum Lost {
     Silent,
 }
 
+/// Why TLS was not begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoTls {
+    /// It cannot be, over this kind of conversation.
+    Unsupported,
+    /// The handshake failed.
+    Failed(String),
+}
+
 /// A connection to the server under test.
 pub trait Conversation {
     /// Sends octets. That the server no longer reads is no error: it shows in what is read.
     fn send(&mut self, octets: &[u8]);
     /// Reads what the server has said, at least one octet, within the deadline.
     fn read(&mut self) -> Result<Vec<u8>, Lost>;
+    /// Begins TLS, as a client does behind a 220 to STARTTLS.
+    fn secure(&mut self) -> Result<(), NoTls> {
+        Err(NoTls::Unsupported)
+    }
+    /// From now on waits up to this long when it reads.
+    fn wait(&mut self, _: Duration) {}
 }
 
 /// A server in this process, on virtual time: it answers at once or not at all.
@@ -23,6 +40,10 @@ pub trait Peer {
     fn hear(&mut self, octets: &[u8]) -> Vec<u8>;
     /// Whether it has closed the connection.
     fn has_closed(&self) -> bool;
+    /// Told that TLS has begun, as if it had, behind its 220 to STARTTLS. Whether it can be.
+    fn secure(&mut self) -> bool {
+        false
+    }
 }
 
 /// A conversation with a [`Peer`].
@@ -53,5 +74,14 @@ impl<P: Peer> Conversation for Memory<P> {
             _ if self.peer.has_closed() => Err(Lost::Closed),
             _ => Err(Lost::Silent),
         }
+    }
+
+    fn secure(&mut self) -> Result<(), NoTls> {
+        if !self.peer.secure() {
+            return Err(NoTls::Unsupported);
+        }
+        // What it had read before may be answered now.
+        self.said.extend(self.peer.hear(b""));
+        Ok(())
     }
 }

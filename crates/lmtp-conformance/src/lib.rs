@@ -18,6 +18,6 @@ mod script;
 mod socket;
 
 pub use check::{Check, Level, Need, catalogue};
-pub use conversation::{Conversation, Lost, Memory, Peer};
+pub use conversation::{Conversation, Lost, Memory, NoTls, Peer};
 pub use run::{Addresses, Outcome, Verdict, run, run_cut};
-pub use socket::{Socket, SocketTarget};
+pub use socket::{Socket, SocketTarget, Tls};

@@ -1,20 +1,31 @@
 //! Playing one check.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use crate::check::{Check, Need};
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, NoTls};
 use crate::reply::{NoReply, Reader};
 use crate::script::Step;
 
-/// The addresses that checks may use.
-#[derive(Debug, Clone)]
+/// What checks may use: the addresses of a server, and what is known of it.
+#[derive(Debug, Clone, Default)]
 pub struct Addresses {
     /// One that the server accepts.
     pub good: String,
     /// One that it refuses, if known.
     pub bad: Option<String>,
+    /// One that it accepts, and cannot deliver to when it has the message, if known.
+    pub full: Option<String>,
+    /// How long it waits for a client that says nothing, if known.
+    pub idle: Option<Duration>,
 }
+
+/// How much longer than it says a server may wait.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Limits that are larger are not tried.
+const MOST: usize = 1000;
 
 /// What became of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,13 +56,24 @@ pub fn run(check: &Check, addresses: &Addresses, conversation: &mut dyn Conversa
 
 /// Runs a check, sending no more than `cut` octets at a time.
 pub fn run_cut(check: &Check, addresses: &Addresses, conversation: &mut dyn Conversation, cut: usize) -> Verdict {
-    if check.needs.contains(&Need::Bad) && addresses.bad.is_none() {
-        return Verdict {
-            outcome: Outcome::NotRun("an address to be refused was not given".to_owned()),
-            transcript: Vec::new(),
-        };
+    let missing = check.needs.iter().find_map(|need| match need {
+        Need::Bad if addresses.bad.is_none() => Some("an address to be refused was not given"),
+        Need::Full if addresses.full.is_none() => Some("an address that cannot be delivered to was not given"),
+        Need::Idle if addresses.idle.is_none() => Some("how long the server waits was not given"),
+        _ => None,
+    });
+    if let Some(why) = missing {
+        return Verdict { outcome: Outcome::NotRun(why.to_owned()), transcript: Vec::new() };
     }
-    let mut play = Play { conversation, reader: Reader::default(), transcript: Vec::new(), offers: Vec::new(), cut };
+    let mut play = Play {
+        conversation,
+        reader: Reader::default(),
+        transcript: Vec::new(),
+        offers: Vec::new(),
+        cut,
+        after_lhlo: false,
+        replies: 0,
+    };
     let outcome = match play.steps(check, addresses) {
         Ok(()) => Outcome::Passed,
         Err(outcome) => outcome,
@@ -63,42 +85,41 @@ struct Play<'c> {
     conversation: &'c mut dyn Conversation,
     reader: Reader,
     transcript: Vec<String>,
-    /// What the first reply to LHLO offered, a keyword each.
+    /// What the last reply to LHLO offered, a line each.
     offers: Vec<String>,
     cut: usize,
+    /// Whether the last line that was sent is LHLO.
+    after_lhlo: bool,
+    replies: usize,
 }
 
 impl Play<'_> {
     fn steps(&mut self, check: &Check, addresses: &Addresses) -> Result<(), Outcome> {
         let mut ahead = Vec::new();
-        let mut replies = 0;
         for step in &check.steps {
             match step {
                 Step::Send(text) => ahead.extend(octets(text, addresses)),
                 Step::Expect(pattern) => {
                     self.flush(&mut ahead);
-                    let reply = self.expect(pattern)?;
-                    replies += 1;
-                    if replies == 2 && reply.code == 250 && reply.lines.len() > 1 {
-                        self.offers = reply.lines[1..].to_vec();
-                    }
-                    // The greeting and the reply to LHLO have none, and nor has 3yz (RFC 2034 section 4).
-                    if replies > 2
-                        && self.offers("ENHANCEDSTATUSCODES")
-                        && reply.code / 100 != 3
-                        && !reply.has_enhanced_code()
-                    {
-                        let lhlo = reply.lines.len() > 1 && reply.code == 250;
-                        if !lhlo {
-                            return Err(Outcome::Failed("a reply without its enhanced code (R2034-4-a)".to_owned()));
-                        }
-                    }
-                    if replies == 2 {
+                    self.reply(pattern)?;
+                    if self.replies == 2 {
                         self.needs(check)?;
                     }
                 }
                 Step::Offers(keyword) if self.offers(keyword) => {}
                 Step::Offers(keyword) => return Err(Outcome::Failed(format!("{keyword} is not offered"))),
+                Step::OffersNot(keyword) if !self.offers(keyword) => {}
+                Step::OffersNot(keyword) => return Err(Outcome::Failed(format!("{keyword} is offered"))),
+                Step::Tls { may_fail } => {
+                    if !self.secure(*may_fail)? {
+                        return Ok(());
+                    }
+                }
+                Step::Beyond(keyword) => self.beyond(keyword, addresses)?,
+                Step::Idle => {
+                    self.flush(&mut ahead);
+                    self.conversation.wait(addresses.idle.unwrap_or_default() + GRACE);
+                }
                 Step::Over => {}
                 Step::Closed => {
                     self.flush(&mut ahead);
@@ -114,6 +135,68 @@ impl Play<'_> {
             return Err(Outcome::Failed("a reply too many".to_owned()));
         }
         Ok(())
+    }
+
+    /// The next reply, and what has to be true of each.
+    fn reply(&mut self, pattern: &str) -> Result<(), Outcome> {
+        let reply = self.expect(pattern)?;
+        self.replies += 1;
+        let is_capabilities = self.after_lhlo && reply.code == 250;
+        if is_capabilities {
+            self.offers = reply.lines[1..].to_vec();
+        }
+        // The greeting has none, nor has the reply to LHLO, nor 3yz (RFC 2034 section 4).
+        let has_none = self.replies == 1 || is_capabilities || reply.code / 100 == 3 || reply.code == 220;
+        if self.offers("ENHANCEDSTATUSCODES") && !has_none && !reply.has_enhanced_code() {
+            return Err(Outcome::Failed("a reply without its enhanced code (R2034-4-a)".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Whether TLS has begun.
+    fn secure(&mut self, may_fail: bool) -> Result<bool, Outcome> {
+        if self.reader.surplus() {
+            return Err(Outcome::Failed("a reply too many, before TLS".to_owned()));
+        }
+        match self.conversation.secure() {
+            Ok(()) => {
+                self.transcript.push("(TLS)".to_owned());
+                self.offers.clear();
+                Ok(true)
+            }
+            Err(NoTls::Unsupported) => Err(Outcome::NotRun("TLS cannot be begun over this conversation".to_owned())),
+            Err(NoTls::Failed(why)) => {
+                self.transcript.push(format!("(no TLS: {why})"));
+                if may_fail { Ok(false) } else { Err(Outcome::Failed(format!("no TLS behind STARTTLS: {why}"))) }
+            }
+        }
+    }
+
+    /// Asks for as many as the server says that it takes, which it has to take, and for one more, which it has not.
+    fn beyond(&mut self, keyword: &str, addresses: &Addresses) -> Result<(), Outcome> {
+        let words = self.offers.iter().find_map(|line| line.strip_prefix("LIMITS ")).unwrap_or_default();
+        let told = words.split(' ').find_map(|word| word.strip_prefix(keyword)?.strip_prefix('='));
+        let Some(told) = told else { return Err(Outcome::NotApplicable(format!("the server tells no {keyword}"))) };
+        let Some(most) = told.parse::<usize>().ok().filter(|most| (1..=999_999).contains(most)) else {
+            return Err(Outcome::Failed(format!("{keyword}={told} is no number from 1 to 999999")));
+        };
+        if most > MOST {
+            return Err(Outcome::NotApplicable(format!("{keyword}={most} is more than are tried ({MOST})")));
+        }
+        let (one, code) = match keyword {
+            "RCPTMAX" => (octets("RCPT TO:<{good}>\\r\\n", addresses), "25y"),
+            _ => (octets("MAIL FROM:<sender@conformance.example>\\r\\nRSET\\r\\n", addresses), "250"),
+        };
+        let each = one.split(|octet| *octet == b'\n').count() - 1;
+        for _ in 0..most {
+            self.flush(&mut one.clone());
+            for _ in 0..each {
+                self.reply(code)?;
+            }
+        }
+        let mut first = one.split_inclusive(|octet| *octet == b'\n').next().unwrap_or_default().to_vec();
+        self.flush(&mut first);
+        self.reply("4yz|5yz")
     }
 
     fn needs(&self, check: &Check) -> Result<(), Outcome> {
@@ -138,6 +221,8 @@ impl Play<'_> {
         for piece in ahead.chunks(self.cut.max(1)) {
             self.conversation.send(piece);
         }
+        self.after_lhlo = ahead.len() >= 4 && ahead[..4].eq_ignore_ascii_case(b"LHLO")
+            || ahead.windows(5).any(|window| window.eq_ignore_ascii_case(b"\nLHLO"));
         ahead.clear();
     }
 
@@ -205,6 +290,7 @@ fn octets(text: &str, addresses: &Addresses) -> Vec<u8> {
                 match &rest[1..end] {
                     "good" => octets.extend(addresses.good.as_bytes()),
                     "bad" => octets.extend(addresses.bad.as_deref().unwrap_or_default().as_bytes()),
+                    "full" => octets.extend(addresses.full.as_deref().unwrap_or_default().as_bytes()),
                     repeated => {
                         let (part, count) = repeated.split_once('*').expect("what, and how often");
                         octets.extend(part.repeat(count.parse().expect("a count")).bytes());

@@ -7,14 +7,17 @@
 //! | `C: TEXT` | send a line; lines go out together, when a reply is next awaited |
 //! | `D: TEXT` | send octets as they stand |
 //! | `S: CODE [xN]` | N replies, each of this code; `y` and `z` are any digit, `a\|b` is either |
-//! | `offers WORD` | the reply to LHLO offered it |
+//! | `offers WORD` `offers-not WORD` | the last reply to LHLO offered it, or did not |
+//! | `tls` `tls or closed` | TLS begins; or the server has closed the connection by then |
+//! | `beyond WORD` | as many as LIMITS has under that word are taken, and one more is not |
+//! | `idle` | what comes next may take as long as the server waits for a client |
 //! | `open` `mail N` `data` `alive` `closed` | the common passages |
 //! | `over` | at the end: the server may close or stay |
 //!
 //! `*N ` before a line of `C:` or `D:` repeats it. `\r \n \0 \t \xHH \\` are octets.
 //! A check that does not say `closed` at its end goes on with QUIT, 221 and the close.
 //!
-//! `{good} {bad}` addresses, `{a*N}` is N times `a`.
+//! `{good} {bad} {full}` addresses, `{a*N}` is N times `a`.
 
 use crate::check::{Check, Level, Need};
 
@@ -26,6 +29,16 @@ pub(crate) enum Step {
     /// The extension was offered in the reply to LHLO.
     Offers(String),
     Closed,
+    /// The extension was not offered in it.
+    OffersNot(String),
+    /// TLS begins, behind a 220 to STARTTLS. It may fail to where the server has cause to, and then all is said.
+    Tls {
+        may_fail: bool,
+    },
+    /// As many as the server says that it takes, and one more.
+    Beyond(String),
+    /// What comes next may take as long as the server waits.
+    Idle,
     /// Nothing is asked of what comes next. Only at the end of a text.
     Over,
 }
@@ -47,6 +60,8 @@ fn check(block: &str) -> Check {
     let needs = head.get(4).and_then(|word| word.strip_prefix("needs=")).unwrap_or_default();
     let needs = needs.split(',').filter(|need| !need.is_empty()).map(|need| match need {
         "bad" => Need::Bad,
+        "full" => Need::Full,
+        "idle" => Need::Idle,
         offer => Need::Offer(offer.to_owned()),
     });
     let about = lines.next().expect("a sentence").to_owned();
@@ -88,6 +103,9 @@ fn steps(line: &str) -> Vec<Step> {
         let (pattern, count) = text.split_once(" x").unwrap_or((text, "1"));
         return expect(pattern, count.parse().expect("a count"));
     }
+    if let Some(keyword) = step.strip_prefix("offers-not ") {
+        return vec![Step::OffersNot(keyword.to_owned())];
+    }
     if let Some(keyword) = step.strip_prefix("offers ") {
         return vec![Step::Offers(keyword.to_owned())];
     }
@@ -104,6 +122,9 @@ fn steps(line: &str) -> Vec<Step> {
         ("data", "") => said(&["C: DATA", "S: 354"]),
         ("alive", "") => said(&["C: NOOP", "S: 250"]),
         ("over", "") => vec![Step::Over],
+        ("tls", words) => vec![Step::Tls { may_fail: words == "or closed" }],
+        ("beyond", keyword) => vec![Step::Beyond(keyword.to_owned())],
+        ("idle", "") => vec![Step::Idle],
         ("closed", "") => vec![Step::Closed],
         _ => panic!("{step} is no step"),
     }

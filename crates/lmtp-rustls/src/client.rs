@@ -47,6 +47,11 @@ impl ClientTls {
         Self { config: config.into(), name: None, verifies: true, timeout: Handshake::default_timeout() }
     }
 
+    /// What rustls is set up with, for whoever speaks TLS without a machine.
+    pub fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
+    }
+
     /// The handshake of one connection, with the server at this host: a name or
     /// an address, as it was dialled. `None` for a Unix socket.
     ///

@@ -22,8 +22,14 @@ impl Peer for Served {
 #[derive(Debug, PartialEq, Eq)]
 enum Reading {
     Commands,
+    /// Nothing, until TLS has begun.
+    Handshake,
     Content,
-    Chunk { left: usize, last: bool, refused: bool },
+    Chunk {
+        left: usize,
+        last: bool,
+        refused: bool,
+    },
 }
 
 /// The server.
@@ -41,7 +47,11 @@ pub struct Broken {
     refused: usize,
     has_chunks: bool,
     reading: Reading,
+    secured: bool,
 }
+
+/// So many recipients of a message.
+const RECIPIENTS: usize = 200;
 
 impl Broken {
     /// A server with a fault, or the model itself.
@@ -58,6 +68,7 @@ impl Broken {
             refused: 0,
             has_chunks: false,
             reading: Reading::Commands,
+            secured: false,
         }
     }
 
@@ -87,6 +98,7 @@ impl Broken {
         while !self.closed {
             let went_on = match self.reading {
                 Reading::Commands => self.command(),
+                Reading::Handshake => false,
                 Reading::Content => self.content(),
                 Reading::Chunk { .. } => self.chunk(),
             };
@@ -124,6 +136,12 @@ impl Broken {
             "HELO" if self.is(Fault::TakesHelo) => self.say(250, "hello"),
             "MAIL" => self.mail(argument),
             "RCPT" => self.rcpt(argument),
+            "STARTTLS" if !argument.is_empty() && !self.is(Fault::StarttlsArgument) => self.say(501, "no argument"),
+            "STARTTLS" if self.secured && !self.is(Fault::TlsWithin) => self.say(503, "not twice"),
+            "STARTTLS" => {
+                self.say(220, "go ahead");
+                self.reading = Reading::Handshake;
+            }
             "DATA" | "RSET" | "QUIT" if !argument.is_empty() => self.say(501, "no argument"),
             "DATA" if self.has_chunks && !self.is(Fault::DataAfterBdat) => self.say(503, "BDAT"),
             "DATA" if self.recipients.is_empty() && !self.is(Fault::DataWithoutRecipients) => {
@@ -174,8 +192,10 @@ impl Broken {
         self.knows_client = true;
         let pipelining = if self.is(Fault::NoPipelining) { "" } else { "250-PIPELINING\r\n" };
         let end = if self.is(Fault::RepliesWithLf) { "\n" } else { "\r\n" };
+        let starttls = if self.secured && !self.is(Fault::TlsWithin) { "" } else { "250-STARTTLS\r\n" };
         let offers = format!(
-            "250-model.example\r\n{pipelining}250-ENHANCEDSTATUSCODES\r\n250-SIZE\r\n250-CHUNKING\r\n250 8BITMIME{end}"
+            "250-model.example\r\n{pipelining}250-ENHANCEDSTATUSCODES\r\n250-SIZE\r\n250-CHUNKING\r\n{starttls}\
+             250-LIMITS RCPTMAX={RECIPIENTS}\r\n250 8BITMIME{end}"
         );
         self.said.extend(offers.into_bytes());
     }
@@ -252,11 +272,36 @@ impl Broken {
                 self.say(550, "nobody");
             }
             Ok(_) if self.is(Fault::FiftyRecipients) && self.recipients.len() == 50 => self.say(452, "too many"),
+            Ok(_) if self.recipients.len() >= self.most() => self.say(452, "too many"),
             Ok(path) => {
                 self.recipients.push(path.to_owned());
                 self.say(250, "recipient");
             }
         }
+    }
+
+    fn most(&self) -> usize {
+        match self.fault {
+            Some(Fault::TakesOneMore) => RECIPIENTS + 1,
+            Some(Fault::TakesOneLess) => RECIPIENTS - 1,
+            _ => RECIPIENTS,
+        }
+    }
+
+    /// What each recipient is answered, by name: who is full is refused.
+    fn verdicts(&self, count: usize, code: u16) -> Vec<u16> {
+        let of = |to: Option<&String>| match to {
+            Some(to) if code == 250 && to.starts_with("full") && !self.is(Fault::HidesFailures) => 552,
+            _ => code,
+        };
+        let mut codes: Vec<u16> = (0..count).map(|place| of(self.recipients.get(place))).collect();
+        if self.is(Fault::FinalsReversed) {
+            codes.reverse();
+        }
+        if self.is(Fault::OneRefusesAll) && codes.contains(&552) {
+            codes.fill(552);
+        }
+        codes
     }
 
     fn finish(&mut self, chunked: bool, code: u16) {
@@ -275,7 +320,7 @@ impl Broken {
             self.recipients.dedup();
             count = self.recipients.len();
         }
-        for _ in 0..count {
+        for code in self.verdicts(count, code) {
             self.say(code, "done");
         }
         let kept = self.is(Fault::KeepsRecipients).then(|| self.recipients.clone());
@@ -347,6 +392,19 @@ impl Peer for Broken {
 
     fn has_closed(&self) -> bool {
         self.closed
+    }
+
+    fn secure(&mut self) -> bool {
+        if self.reading != Reading::Handshake {
+            return false;
+        }
+        (self.reading, self.secured) = (Reading::Commands, true);
+        if !self.is(Fault::KeepsPlaintext) {
+            self.unread.clear();
+        }
+        self.knows_client &= self.is(Fault::KnowsClientWithin);
+        self.reset();
+        true
     }
 }
 

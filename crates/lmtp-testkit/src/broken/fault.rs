@@ -96,4 +96,22 @@ faults! {
     DataAfterBdat,
     /// NOOP resets.
     NoopResets,
+    /// Answers behind the content come in reverse.
+    FinalsReversed,
+    /// One who cannot be delivered to spoils it for all.
+    OneRefusesAll,
+    /// One who cannot be delivered to is answered as if he had been.
+    HidesFailures,
+    /// One recipient more is taken than is said.
+    TakesOneMore,
+    /// One recipient fewer is taken than is said.
+    TakesOneLess,
+    /// What came in clear behind STARTTLS is run within TLS.
+    KeepsPlaintext,
+    /// A client that was known before TLS is known within.
+    KnowsClientWithin,
+    /// Within TLS STARTTLS is offered and taken again.
+    TlsWithin,
+    /// STARTTLS may have an argument.
+    StarttlsArgument,
 }
