@@ -73,6 +73,7 @@ pub fn run_cut(check: &Check, addresses: &Addresses, conversation: &mut dyn Conv
         cut,
         after_lhlo: false,
         replies: 0,
+        last: 0,
     };
     let outcome = match play.steps(check, addresses) {
         Ok(()) => Outcome::Passed,
@@ -91,6 +92,8 @@ struct Play<'c> {
     /// Whether the last line that was sent is LHLO.
     after_lhlo: bool,
     replies: usize,
+    /// The code of the last reply.
+    last: u16,
 }
 
 impl Play<'_> {
@@ -141,6 +144,7 @@ impl Play<'_> {
     fn reply(&mut self, pattern: &str) -> Result<(), Outcome> {
         let reply = self.expect(pattern)?;
         self.replies += 1;
+        self.last = reply.code;
         let is_capabilities = self.after_lhlo && reply.code == 250;
         if is_capabilities {
             self.offers = reply.lines[1..].to_vec();
@@ -155,6 +159,10 @@ impl Play<'_> {
 
     /// Whether TLS has begun.
     fn secure(&mut self, may_fail: bool) -> Result<bool, Outcome> {
+        // A server that does not begin TLS for it has done nothing within it.
+        if may_fail && self.last != 220 {
+            return Ok(false);
+        }
         if self.reader.surplus() {
             return Err(Outcome::Failed("a reply too many, before TLS".to_owned()));
         }

@@ -18,6 +18,8 @@ fn adopted(stream: UnixStream) -> smol::Async<UnixStream> {
 
 #[path = "auth.rs"]
 mod auth;
+#[path = "conformance.rs"]
+mod conformance;
 #[path = "cut.rs"]
 mod cut;
 #[path = "deadlines.rs"]

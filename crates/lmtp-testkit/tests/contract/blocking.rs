@@ -16,6 +16,8 @@ fn adopted(stream: UnixStream) -> UnixStream {
 
 #[path = "auth.rs"]
 mod auth;
+#[path = "conformance.rs"]
+mod conformance;
 #[path = "cut.rs"]
 mod cut;
 #[path = "deadlines.rs"]

@@ -17,6 +17,8 @@ fn adopted(stream: UnixStream) -> tokio::net::UnixStream {
 
 #[path = "auth.rs"]
 mod auth;
+#[path = "conformance.rs"]
+mod conformance;
 #[path = "cut.rs"]
 mod cut;
 #[path = "deadlines.rs"]

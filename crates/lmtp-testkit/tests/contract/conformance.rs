@@ -1,0 +1,97 @@
+//! The whole suite of `lmtp-conformance` over sockets, at every level: nothing fails, and what does not apply has one of
+//! the reasons that are known here.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use lmtp_conformance::property::{Settings, hold};
+use lmtp_conformance::{Addresses, Outcome, Socket as Line, SocketTarget, catalogue, run};
+
+use super::front::proto::RecipientId;
+use super::front::{ForwardPath, Message, Peer, RcptParams, Reply, Security, Server, ServerConfig, Session, Verdicts};
+use super::served::begin;
+use crate::model;
+use crate::pairs::Socket;
+use crate::pki::Pki;
+
+/// Keeps nothing, and answers by the name of the recipient.
+struct Forgetful;
+
+impl Session for Forgetful {
+    waiting! {
+        fn rcpt(&mut self, to: &ForwardPath, _: &RcptParams) -> Result<(), Reply> {
+            model::rcpt(to)
+        }
+    }
+
+    waiting! {
+        fn deliver(&mut self, mut message: Message, verdicts: Verdicts) {
+            if wait!(message.body.read_all()).is_err() {
+                return;
+            }
+            for (place, (path, _)) in (0..).zip(message.envelope.recipients()) {
+                let is_full = path.to_string().starts_with("full");
+                let _ = verdicts.give(RecipientId(place), if is_full { Reply::mailbox_full() } else { Reply::stored() });
+            }
+        }
+    }
+}
+
+/// Runs the checks whose names begin so, and tells the reasons of those that do not apply.
+fn checked(config: ServerConfig, security: Security, only: &str, idle: Option<Duration>) -> BTreeSet<String> {
+    let pki = Pki::new();
+    let server = Server::new(|_: &Peer| Forgetful).config(config);
+    let server = if security == Security::Plain { server } else { server.tls(pki.server()) };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let running = begin(server, Socket::Tcp(listener, security));
+    let scheme = if security == Security::Tls { "lmtps" } else { "lmtp" };
+    let target = SocketTarget::parse(&format!("{scheme}://localhost:{port}")).unwrap();
+    let open = || -> Line { target.connect(Duration::from_secs(10), Some(&pki.raw_client())).unwrap() };
+    let [bad, full] = ["nobody@x", "full@x"].map(|address| Some(address.to_owned()));
+    let addresses = Addresses { good: "bob@x".to_owned(), bad, full, idle };
+    let mut reasons = BTreeSet::new();
+    for check in catalogue().into_iter().filter(|check| check.id.starts_with(only)) {
+        let verdict = run(&check, &addresses, &mut open());
+        match verdict.outcome {
+            Outcome::Passed => {}
+            Outcome::Failed(why) => panic!("{}: {why}\n{}", check.id, verdict.transcript.join("\n")),
+            Outcome::NotApplicable(why) | Outcome::NotRun(why) => drop(reasons.insert(why)),
+        }
+    }
+    if only.is_empty() {
+        hold(&Settings { seed: 7, cases: 100, good: addresses.good, chunking: true }, open).unwrap();
+    }
+    drop(running);
+    reasons
+}
+
+fn reasons(known: &[&str]) -> BTreeSet<String> {
+    known.iter().map(ToString::to_string).collect()
+}
+
+const NO_IDLE: &str = "how long the server waits was not given";
+const NO_MAILMAX: &str = "the server tells no MAILMAX";
+
+/// With all that can be offered beside STARTTLS.
+#[test]
+fn all_of_it_with_starttls() {
+    let mut config = ServerConfig::default();
+    (config.offer.binary_mime, config.limits.recipients) = (true, 150);
+    assert_eq!(checked(config, Security::StartTls, "", None), reasons(&[NO_IDLE, NO_MAILMAX]));
+}
+
+#[test]
+fn all_of_it_within_tls() {
+    let expected = [NO_IDLE, NO_MAILMAX, "the server does not offer BINARYMIME", "the server does not offer STARTTLS"];
+    assert_eq!(checked(ServerConfig::default(), Security::Tls, "", None), reasons(&expected));
+}
+
+#[test]
+fn whoever_says_nothing_is_left() {
+    let mut config = ServerConfig::default();
+    config.timeouts.command = Duration::from_millis(300);
+    config.timeouts.connect = Duration::from_millis(300);
+    assert_eq!(checked(config, Security::Plain, "timeouts/", Some(Duration::from_secs(1))), BTreeSet::new());
+}
