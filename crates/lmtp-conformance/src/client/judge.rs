@@ -97,7 +97,7 @@ fn play(check: &Check, client: &dyn Client, settings: &Settings) -> io::Result<V
         over.set();
         listener.wake();
         match told {
-            Ok(_) if is_late => Err(Trouble::Failed(format!("it did not end within {:?}", settings.deadline))),
+            Ok(Ok(_)) if is_late => Err(Trouble::Failed(format!("it did not end within {:?}", settings.deadline))),
             Ok(told) => told,
             Err(_) => Err(Trouble::Failed("the client panicked".to_owned())),
         }
