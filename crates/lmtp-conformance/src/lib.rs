@@ -1,4 +1,4 @@
-//! A conformance suite for LMTP servers (RFC 2033), over a socket or in memory.
+//! A conformance suite for LMTP (RFC 2033): servers over a socket or in memory, clients as programs or in process.
 //!
 //! A [`Check`] is a conversation written as text (the files in `checks/`), with its
 //! level, its section and the rules it holds a server to. [`run()`] plays one over a
@@ -8,8 +8,11 @@
 //!
 //! Replies are read by [`reply`], which shares nothing with the codec of `lmtp`:
 //! a fault in one is not hidden by the same fault in the other.
+//!
+//! Clients have a suite of their own, [`client`].
 
 mod check;
+pub mod client;
 mod conversation;
 pub mod property;
 pub mod reply;

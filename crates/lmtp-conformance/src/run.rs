@@ -276,7 +276,7 @@ pub(crate) fn shown(octets: &[u8]) -> String {
 }
 
 /// The octets that a text of a script stands for.
-fn octets(text: &str, addresses: &Addresses) -> Vec<u8> {
+pub(crate) fn octets(text: &str, addresses: &Addresses) -> Vec<u8> {
     let mut octets = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -300,8 +300,8 @@ fn octets(text: &str, addresses: &Addresses) -> Vec<u8> {
                     "bad" => octets.extend(addresses.bad.as_deref().unwrap_or_default().as_bytes()),
                     "full" => octets.extend(addresses.full.as_deref().unwrap_or_default().as_bytes()),
                     repeated => {
-                        let (part, count) = repeated.split_once('*').expect("what, and how often");
-                        octets.extend(part.repeat(count.parse().expect("a count")).bytes());
+                        let (part, count) = repeated.rsplit_once('*').expect("what, and how often");
+                        octets.extend(self::octets(part, addresses).repeat(count.parse().expect("a count")));
                     }
                 }
                 end + 1

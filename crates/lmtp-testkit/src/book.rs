@@ -16,5 +16,6 @@ chapters! {
     YourOwnLoop = "your-own-loop.md",
     TheAnswer = "the-answer.md",
     AServerThatKeepsMail = "a-server-that-keeps-mail.md",
+    ConformanceClients = "conformance-clients.md",
     FromTheSeeds = "from-the-seeds.md",
 }

@@ -8,6 +8,7 @@
 pub mod auth;
 mod book;
 pub mod broken;
+pub mod broken_client;
 pub mod conversation;
 pub mod counted;
 pub mod effort;

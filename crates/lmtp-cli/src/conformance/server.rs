@@ -1,37 +1,24 @@
-//! `lmtp conformance`: the checks of `lmtp-conformance` against a server on a socket.
+//! `lmtp conformance server`: the checks against a server on a socket.
 
-use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::Args;
 use lmtp_blocking::ForwardPath;
 use lmtp_conformance::property::{self, Settings};
 use lmtp_conformance::{
-    Addresses, Check, Conversation, Level, Lost, Outcome, Socket, SocketTarget, Verdict, catalogue, run as play,
+    Addresses, Check, Conversation, Lost, Outcome, Socket, SocketTarget, Verdict, catalogue, run as play,
 };
 use serde_json::json;
 
+use super::{Head, LevelChoice};
 use crate::console::{self, Console};
 use crate::exit::Exit;
-
-/// Check whether a server keeps the rules of LMTP.
-#[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub(crate) struct Conformance {
-    #[command(subcommand)]
-    what: What,
-}
-
-#[derive(Debug, Subcommand)]
-enum What {
-    Server(Server),
-}
 
 /// Check a server. It delivers small messages to the address given with --good.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-struct Server {
+pub(super) struct Server {
     /// Where the server is: lmtp://HOST:PORT or unix:PATH.
     #[arg(value_parser = SocketTarget::parse, required_unless_present = "list")]
     url: Option<SocketTarget>,
@@ -77,26 +64,8 @@ struct Server {
     json: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum LevelChoice {
-    Must,
-    Should,
-    All,
-}
-
-impl LevelChoice {
-    fn covers(self, level: Level) -> bool {
-        match self {
-            Self::Must => level == Level::Must,
-            Self::Should => level <= Level::Should,
-            Self::All => true,
-        }
-    }
-}
-
 /// Runs the command.
-pub(crate) fn run(args: &Conformance) -> Exit {
-    let What::Server(args) = &args.what;
+pub(super) fn run(args: &Server) -> Exit {
     let chosen = |check: &Check| {
         args.level.covers(check.level) && args.only.as_ref().is_none_or(|only| check.id.starts_with(only.as_str()))
     };
@@ -107,12 +76,7 @@ pub(crate) fn run(args: &Conformance) -> Exit {
         return Exit::Usage;
     }
     let (false, Some(target), Some(good)) = (args.list, &args.url, &args.good) else {
-        for check in &checks {
-            let Check { id, section, about, .. } = check;
-            let (level, rules) = (check.level.name(), check.rules.join(","));
-            console::result(&format!("{id}  {level}  {section}  {rules}  {about}"));
-        }
-        return Exit::Done;
+        return super::list(checks.iter().map(Head::from));
     };
     let addresses = Addresses { good: good.to_string(), bad: args.bad.as_ref().map(ToString::to_string) };
     let makes_up = args.cases > 0 && args.only.as_deref().is_none_or(|only| MADE_UP.starts_with(only));
@@ -155,7 +119,7 @@ pub(crate) fn run(args: &Conformance) -> Exit {
     } else {
         print(&results, made_up.as_ref(), args.seed);
     }
-    let failed = results.iter().any(|(_, verdict)| matches!(verdict.outcome, Outcome::Failed(_)));
+    let failed = results.iter().any(|(_, verdict)| super::failed(verdict));
     if failed || matches!(made_up, Some(Err(_))) { Exit::NotAsScripted } else { Exit::Done }
 }
 
@@ -197,50 +161,25 @@ impl Conversation for Link {
     }
 }
 
-fn words(outcome: &Outcome) -> (&'static str, Option<&str>) {
-    match outcome {
-        Outcome::Passed => ("passed", None),
-        Outcome::Failed(why) => ("failed", Some(why)),
-        Outcome::NotApplicable(why) => ("not applicable", Some(why)),
-        Outcome::NotRun(why) => ("not run", Some(why)),
-    }
+fn heads(results: &[(Check, Verdict)]) -> impl Iterator<Item = (Head<'_>, &Verdict)> {
+    results.iter().map(|(check, verdict)| (Head::from(check), verdict))
 }
 
 fn print(results: &[(Check, Verdict)], made_up: Option<&MadeUp>, seed: u64) {
-    let mut summary: BTreeMap<(String, Level), BTreeMap<&str, u32>> = BTreeMap::new();
-    for (check, verdict) in results {
-        let (outcome, why) = words(&verdict.outcome);
-        let document = check.section.rsplit_once(' ').map_or("", |(document, _)| document).to_owned();
-        *summary.entry((document, check.level)).or_default().entry(outcome).or_default() += 1;
-        let Some(why) = why else { continue };
-        console::result(&format!("{outcome}: {} ({} {}): {why}", check.id, check.level.name(), check.section));
-        if outcome == "failed" {
-            console::result(&format!("  {} [{}]", check.about, check.rules.join(", ")));
-            verdict.transcript.iter().for_each(|line| console::result(&format!("  {line}")));
-        }
-    }
+    super::print_verdicts(heads(results));
     if let Some(Err(found)) = made_up {
         console::result(&format!("failed: {MADE_UP} (seed {seed}): {}", found.why));
         found.transcript.iter().for_each(|line| console::result(&format!("  {line}")));
     }
-    for ((document, level), counts) in summary {
-        let counts: Vec<String> = counts.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
-        console::result(&format!("{document} {}: {}", level.name(), counts.join(", ")));
-    }
+    super::print_summary(heads(results));
 }
 
 fn print_json(results: &[(Check, Verdict)], made_up: Option<&MadeUp>, seed: u64) {
-    let checks = results.iter().map(|(check, verdict)| {
-        let (outcome, why) = words(&verdict.outcome);
-        let transcript = (outcome == "failed").then_some(&verdict.transcript);
-        json!({"id": check.id, "level": check.level.name(), "section": check.section, "rules": check.rules,
-               "outcome": outcome, "why": why, "transcript": transcript})
-    });
     let made_up = made_up.map(|result| match result {
         Ok(()) => json!({"outcome": "passed", "why": null, "transcript": null}),
         Err(found) => json!({"outcome": "failed", "why": found.why, "transcript": found.transcript}),
     });
-    console::result(&json!({"seed": seed, "checks": checks.collect::<Vec<_>>(), "made_up": made_up}));
+    console::result(&json!({"seed": seed, "checks": super::in_json(heads(results)), "made_up": made_up}));
 }
 
 const EXAMPLES: &str = "\

@@ -1,0 +1,140 @@
+//! `lmtp conformance`: the checks of `lmtp-conformance` against a server on a socket, or a client that is a program.
+
+mod client;
+mod server;
+
+use std::collections::BTreeMap;
+
+use clap::{Args, Subcommand, ValueEnum};
+use lmtp_conformance::{Level, Outcome, Verdict};
+use serde_json::{Value, json};
+
+use crate::console;
+use crate::exit::Exit;
+
+/// Check whether a server or a client keeps the rules of LMTP.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Conformance {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Server(server::Server),
+    Client(client::Client),
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Conformance) -> Exit {
+    match &args.what {
+        What::Server(args) => server::run(args),
+        What::Client(args) => client::run(args),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LevelChoice {
+    Must,
+    Should,
+    All,
+}
+
+impl LevelChoice {
+    fn covers(self, level: Level) -> bool {
+        match self {
+            Self::Must => level == Level::Must,
+            Self::Should => level <= Level::Should,
+            Self::All => true,
+        }
+    }
+}
+
+/// A check, of whichever kind, as it is told of.
+#[derive(Debug, Clone, Copy)]
+struct Head<'c> {
+    id: &'c str,
+    level: Level,
+    section: &'c str,
+    rules: &'c [String],
+    about: &'c str,
+}
+
+macro_rules! heads {
+    ($($check:ty),+) => {$(
+        impl<'c> From<&'c $check> for Head<'c> {
+            fn from(check: &'c $check) -> Self {
+                let (id, section, about) = (&check.id, &check.section, &check.about);
+                Self { id, level: check.level, section, rules: &check.rules, about }
+            }
+        }
+    )+};
+}
+
+heads!(lmtp_conformance::Check, lmtp_conformance::client::Check);
+
+fn list<'c>(checks: impl Iterator<Item = Head<'c>>) -> Exit {
+    for Head { id, level, section, rules, about } in checks {
+        let (level, rules) = (level.name(), rules.join(","));
+        console::result(&format!("{id}  {level}  {section}  {rules}  {about}"));
+    }
+    Exit::Done
+}
+
+fn words(outcome: &Outcome) -> (&'static str, Option<&str>) {
+    match outcome {
+        Outcome::Passed => ("passed", None),
+        Outcome::Failed(why) => ("failed", Some(why)),
+        Outcome::NotApplicable(why) => ("not applicable", Some(why)),
+        Outcome::NotRun(why) => ("not run", Some(why)),
+    }
+}
+
+fn failed(verdict: &Verdict) -> bool {
+    matches!(verdict.outcome, Outcome::Failed(_))
+}
+
+/// What did not pass, with the conversation where it failed.
+fn print_verdicts<'c>(results: impl Iterator<Item = (Head<'c>, &'c Verdict)>) {
+    for (check, verdict) in results {
+        let (outcome, Some(why)) = words(&verdict.outcome) else { continue };
+        console::result(&format!("{outcome}: {} ({} {}): {why}", check.id, check.level.name(), check.section));
+        if failed(verdict) {
+            console::result(&format!("  {} [{}]", check.about, check.rules.join(", ")));
+            verdict.transcript.iter().for_each(|line| console::result(&format!("  {line}")));
+        }
+    }
+}
+
+/// How many passed and did not, by document and level.
+fn print_summary<'c>(results: impl Iterator<Item = (Head<'c>, &'c Verdict)>) {
+    let mut summary: BTreeMap<(&str, Level), BTreeMap<&str, u32>> = BTreeMap::new();
+    for (check, verdict) in results {
+        let document = check.section.rsplit_once(' ').map_or("", |(document, _)| document);
+        let (outcome, _) = words(&verdict.outcome);
+        *summary.entry((document, check.level)).or_default().entry(outcome).or_default() += 1;
+    }
+    for ((document, level), counts) in summary {
+        let counts: Vec<String> = counts.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+        console::result(&format!("{document} {}: {}", level.name(), counts.join(", ")));
+    }
+}
+
+fn in_json<'c>(results: impl Iterator<Item = (Head<'c>, &'c Verdict)>) -> Vec<Value> {
+    let checks = results.map(|(check, verdict)| {
+        let (outcome, why) = words(&verdict.outcome);
+        let transcript = failed(verdict).then_some(&verdict.transcript);
+        json!({"id": check.id, "level": check.level.name(), "section": check.section, "rules": check.rules,
+               "outcome": outcome, "why": why, "transcript": transcript})
+    });
+    checks.collect()
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  lmtp conformance server unix:/run/dovecot/lmtp --good bob@example.org --bad nobody@example.org
+  lmtp conformance client --cmd 'lmtp send {url} --from {from} --to {to*}... --json {file}'
+  lmtp conformance client --list
+
+`lmtp conformance server --help` and `lmtp conformance client --help` have more of them, and the exit codes.";
