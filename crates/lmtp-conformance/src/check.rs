@@ -33,6 +33,8 @@ pub enum Need {
     Bad,
     /// An address that it accepts and then cannot deliver to, from the user; else the check is not run.
     Full,
+    /// Another address that it accepts, from the user; else the check is not run.
+    Other,
     /// How long it waits for a client, from the user; else the check is not run.
     Idle,
 }

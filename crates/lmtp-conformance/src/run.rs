@@ -13,6 +13,8 @@ use crate::script::Step;
 pub struct Addresses {
     /// One that the server accepts.
     pub good: String,
+    /// Another one, if known.
+    pub other: Option<String>,
     /// One that it refuses, if known.
     pub bad: Option<String>,
     /// One that it accepts, and cannot deliver to when it has the message, if known.
@@ -58,6 +60,7 @@ pub fn run(check: &Check, addresses: &Addresses, conversation: &mut dyn Conversa
 pub fn run_cut(check: &Check, addresses: &Addresses, conversation: &mut dyn Conversation, cut: usize) -> Verdict {
     let missing = check.needs.iter().find_map(|need| match need {
         Need::Bad if addresses.bad.is_none() => Some("an address to be refused was not given"),
+        Need::Other if addresses.other.is_none() => Some("a second address was not given"),
         Need::Full if addresses.full.is_none() => Some("an address that cannot be delivered to was not given"),
         Need::Idle if addresses.idle.is_none() => Some("how long the server waits was not given"),
         _ => None,
@@ -298,6 +301,7 @@ pub(crate) fn octets(text: &str, addresses: &Addresses) -> Vec<u8> {
                 match &rest[1..end] {
                     "good" => octets.extend(addresses.good.as_bytes()),
                     "bad" => octets.extend(addresses.bad.as_deref().unwrap_or_default().as_bytes()),
+                    "other" => octets.extend(addresses.other.as_deref().unwrap_or_default().as_bytes()),
                     "full" => octets.extend(addresses.full.as_deref().unwrap_or_default().as_bytes()),
                     repeated => {
                         let (part, count) = repeated.rsplit_once('*').expect("what, and how often");

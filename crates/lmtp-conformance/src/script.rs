@@ -17,7 +17,7 @@
 //! `*N ` before a line of `C:` or `D:` repeats it. `\r \n \0 \t \xHH \\` are octets.
 //! A check that does not say `closed` at its end goes on with QUIT, 221 and the close.
 //!
-//! `{good} {bad} {full}` addresses, `{a*N}` is N times `a`.
+//! `{good} {other} {bad} {full}` addresses, `{a*N}` is N times `a`.
 
 use crate::check::{Check, Level, Need};
 
@@ -61,6 +61,7 @@ fn check(block: &str) -> Check {
     let needs = needs.split(',').filter(|need| !need.is_empty()).map(|need| match need {
         "bad" => Need::Bad,
         "full" => Need::Full,
+        "other" => Need::Other,
         "idle" => Need::Idle,
         offer => Need::Offer(offer.to_owned()),
     });

@@ -10,7 +10,7 @@ use lmtp_testkit::served::Served;
 
 fn addresses() -> Addresses {
     let [bad, full] = ["nobody@example.org", "full@example.org"].map(|address| Some(address.to_owned()));
-    Addresses { good: "bob@example.org".to_owned(), bad, full, idle: None }
+    Addresses { good: "bob@example.org".to_owned(), other: Some("eve@example.org".to_owned()), bad, full, idle: None }
 }
 
 fn ours() -> Served {

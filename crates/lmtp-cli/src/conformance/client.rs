@@ -1,10 +1,10 @@
 //! `lmtp conformance client`: a server that does as it is told, and a program that sends it mail.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lmtp_conformance::client::{Adapter, Check, Place, Program, Settings, catalogue, made_up, run as play, run_all};
 use lmtp_conformance::{Outcome, Verdict};
 use serde_json::json;
@@ -60,6 +60,10 @@ pub(super) struct Client {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+
+    /// Write the results to this file, too, as test suites do for build servers.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -117,6 +121,12 @@ pub(super) fn run(args: &Client) -> Exit {
         super::print_verdicts(results());
         super::print_summary(results());
     }
+    if let Some(file) = &args.junit
+        && let Err(error) = std::fs::write(file, super::junit(results()))
+    {
+        console.error(&format!("{}: {error}", file.display()));
+        return Exit::Configuration;
+    }
     // A check that needs what is not there is no fault; one that could not be run all the same is.
     let stopped = |(check, verdict): (&Check, &Verdict)| check.needs.is_none() && verdict.outcome != Outcome::Passed;
     let is_good = !verdicts.iter().any(super::failed) && !checks.iter().zip(&verdicts).any(stopped);
@@ -125,10 +135,7 @@ pub(super) fn run(args: &Client) -> Exit {
 
 /// Runs the checks with a bar below, where there is a terminal.
 fn watched(checks: &[Check], program: &Program, settings: &Settings, console: &Console) -> Vec<Verdict> {
-    let style = ProgressStyle::with_template("[{bar:30}] {pos} of {len} {msg}");
-    let bar = ProgressBar::with_draw_target(Some(checks.len() as u64), ProgressDrawTarget::stderr())
-        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    console.set_status(Some(bar.clone()));
+    let bar = super::bar(checks.len(), console);
     let count = AtomicU64::new(0);
     let verdicts = run_all(checks, program, settings, &|check| {
         bar.set_message(check.id.clone());

@@ -4,12 +4,14 @@ mod client;
 mod server;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use clap::{Args, Subcommand, ValueEnum};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lmtp_conformance::{Level, Outcome, Verdict};
 use serde_json::{Value, json};
 
-use crate::console;
+use crate::console::{self, Console};
 use crate::exit::Exit;
 
 /// Check whether a server or a client keeps the rules of LMTP.
@@ -119,6 +121,51 @@ fn print_summary<'c>(results: impl Iterator<Item = (Head<'c>, &'c Verdict)>) {
         let counts: Vec<String> = counts.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
         console::result(&format!("{document} {}: {}", level.name(), counts.join(", ")));
     }
+}
+
+/// A bar below what is said, where there is a terminal.
+fn bar(checks: usize, console: &Console) -> ProgressBar {
+    let style = ProgressStyle::with_template("[{bar:30}] {pos} of {len} {msg}");
+    let bar = ProgressBar::with_draw_target(Some(checks as u64), ProgressDrawTarget::stderr())
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    console.set_status(Some(bar.clone()));
+    bar
+}
+
+/// The results as build servers read them.
+fn junit<'c>(results: impl Iterator<Item = (Head<'c>, &'c Verdict)>) -> String {
+    let (mut cases, mut counts) = (String::new(), [0; 3]);
+    for (check, verdict) in results {
+        let (group, name) = check.id.split_once('/').unwrap_or(("", check.id));
+        let (outcome, why) = words(&verdict.outcome);
+        let why = escaped(why.unwrap_or_default());
+        let about = escaped(&format!("{} {}: {}", check.level.name(), check.section, check.about));
+        counts[0] += 1;
+        // Writing to a String cannot fail.
+        let _ = write!(cases, "  <testcase classname=\"{group}\" name=\"{name}\">");
+        let _ = match verdict.outcome {
+            Outcome::Passed => Ok(()),
+            Outcome::Failed(_) => {
+                counts[1] += 1;
+                let said = escaped(&verdict.transcript.join("\n"));
+                write!(cases, "<failure message=\"{why}\">{about}\n{said}</failure>")
+            }
+            _ => {
+                counts[2] += 1;
+                write!(cases, "<skipped message=\"{outcome}: {why}\"/>")
+            }
+        };
+        cases.push_str("</testcase>\n");
+    }
+    let [tests, failures, skipped] = counts;
+    let head = format!("name=\"lmtp conformance\" tests=\"{tests}\" failures=\"{failures}\" skipped=\"{skipped}\"");
+    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite {head}>\n{cases}</testsuite>\n")
+}
+
+/// Text within XML, without what XML does not know.
+fn escaped(text: &str) -> String {
+    let known: String = text.chars().filter(|char| !char.is_control() || *char == '\n').collect();
+    known.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }
 
 fn in_json<'c>(results: impl Iterator<Item = (Head<'c>, &'c Verdict)>) -> Vec<Value> {

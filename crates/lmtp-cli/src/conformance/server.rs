@@ -1,14 +1,17 @@
 //! `lmtp conformance server`: the checks against a server on a socket.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use lmtp_blocking::ForwardPath;
+use lmtp_blocking::{ClientTls, ForwardPath};
 use lmtp_conformance::property::{self, Settings};
 use lmtp_conformance::{
-    Addresses, Check, Conversation, Lost, Outcome, Socket, SocketTarget, Verdict, catalogue, run as play,
+    Addresses, Check, Conversation, Lost, Outcome, Socket, SocketTarget, Tls, Verdict, catalogue, run as play,
 };
+use serde::Deserialize;
 use serde_json::json;
 
 use super::{Head, LevelChoice};
@@ -19,17 +22,34 @@ use crate::exit::Exit;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Server {
-    /// Where the server is: lmtp://HOST:PORT or unix:PATH.
+    /// Where the server is: lmtp://HOST:PORT, lmtps://HOST:PORT, unix:PATH, or exec:COMMAND for one that serves its standard
+    /// input and output.
     #[arg(value_parser = SocketTarget::parse, required_unless_present = "list")]
     url: Option<SocketTarget>,
 
-    /// An address that the server accepts. It gets messages.
-    #[arg(long, value_name = "ADDRESS", required_unless_present = "list")]
-    good: Option<ForwardPath>,
+    /// An address that the server accepts. It gets messages. A second one is for the checks with two people.
+    #[arg(long, value_name = "ADDRESS", required_unless_present_any = ["list", "profile"])]
+    good: Vec<ForwardPath>,
 
     /// An address that the server refuses; without it some checks are not run.
     #[arg(long, value_name = "ADDRESS")]
     bad: Option<ForwardPath>,
+
+    /// An address that the server accepts and cannot deliver to: its mailbox is full, say.
+    #[arg(long, value_name = "ADDRESS")]
+    full: Option<ForwardPath>,
+
+    /// How long the server waits for a client that says nothing. With it the checks of that are run, and take as long.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
+    idle: Option<u64>,
+
+    /// A TOML file with `good`, `bad`, `full`, `idle`, and a table `skip` of checks that are not run: their names and why.
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+
+    /// Authorities to trust in TLS (PEM). Without it no certificate is looked at: this is about LMTP.
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
 
     /// List the checks and connect to nothing.
     #[arg(long)]
@@ -62,6 +82,10 @@ pub(super) struct Server {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+
+    /// Write the results to this file, too, as test suites do for build servers.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -75,10 +99,25 @@ pub(super) fn run(args: &Server) -> Exit {
         console.error("no check has this name and level");
         return Exit::Usage;
     }
-    let (false, Some(target), Some(good)) = (args.list, &args.url, &args.good) else {
+    let (false, Some(target)) = (args.list, &args.url) else {
         return super::list(checks.iter().map(Head::from));
     };
-    let addresses = Addresses { good: good.to_string(), bad: args.bad.as_ref().map(ToString::to_string) };
+    let set_up = || -> Result<_, String> {
+        let profile = args.profile.as_deref().map_or(Ok(Profile::default()), Profile::read)?;
+        let tls = ClientTls::builder();
+        let tls = match &args.ca_file {
+            Some(file) => tls.ca_file(file),
+            None => tls.dangerous_without_verification(),
+        };
+        Ok((args.addresses(&profile)?, profile.skip, tls.build().map_err(|error| error.to_string())?.config()))
+    };
+    let (addresses, skip, tls) = match set_up() {
+        Ok(set_up) => set_up,
+        Err(why) => {
+            console.error(&why);
+            return Exit::Configuration;
+        }
+    };
     let makes_up = args.cases > 0 && args.only.as_deref().is_none_or(|only| MADE_UP.starts_with(only));
     if !args.json {
         let cases = if makes_up { args.cases } else { 0 };
@@ -95,16 +134,29 @@ pub(super) fn run(args: &Server) -> Exit {
         target,
         deadline: Duration::from_secs(args.timeout),
         pause: Duration::from_secs(1) / u32::try_from(args.rate).unwrap_or(1),
+        tls,
     };
-    if let Err(error) = target.connect(line.deadline) {
+    if let Err(error) = target.connect(line.deadline, Some(&line.tls)) {
         console.error(&format!("no connection: {error}"));
         return Exit::TryLater;
     }
+    let bar = super::bar(checks.len(), &console);
     let mut results: Vec<(Check, Verdict)> = Vec::new();
     for check in checks {
-        let verdict = play(&check, &addresses, &mut line.open());
+        bar.set_message(check.id.clone());
+        let verdict = match skip.get(&check.id) {
+            Some(why) => not_run(format!("skipped by the profile: {why}")),
+            None => match line.open().0 {
+                Ok(mut socket) => play(&check, &addresses, &mut socket),
+                Err(error) => not_run(format!("{GONE}{error}")),
+            },
+        };
         results.push((check, verdict));
+        bar.inc(1);
     }
+    console.set_status(None);
+    let gone =
+        results.iter().any(|(_, verdict)| matches!(&verdict.outcome, Outcome::NotRun(why) if why.starts_with(GONE)));
     let made_up = makes_up.then(|| {
         let settings = Settings {
             seed: args.seed,
@@ -119,8 +171,66 @@ pub(super) fn run(args: &Server) -> Exit {
     } else {
         print(&results, made_up.as_ref(), args.seed);
     }
+    if let Some(file) = &args.junit
+        && let Err(error) = std::fs::write(file, super::junit(heads(&results)))
+    {
+        console.error(&format!("{}: {error}", file.display()));
+        return Exit::Configuration;
+    }
+    if gone {
+        console.error("the server could not be reached for all of the checks");
+        return Exit::TryLater;
+    }
     let failed = results.iter().any(|(_, verdict)| super::failed(verdict));
     if failed || matches!(made_up, Some(Err(_))) { Exit::NotAsScripted } else { Exit::Done }
+}
+
+/// What is said where there was no connection.
+const GONE: &str = "no connection: ";
+
+fn not_run(why: String) -> Verdict {
+    Verdict { outcome: Outcome::NotRun(why), transcript: Vec::new() }
+}
+
+/// What is known of a server, for every run.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Profile {
+    good: Vec<String>,
+    bad: Option<String>,
+    full: Option<String>,
+    idle: Option<u64>,
+    skip: BTreeMap<String, String>,
+}
+
+impl Profile {
+    fn read(file: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))
+    }
+}
+
+impl Server {
+    /// The addresses of the command line, else those of the profile.
+    fn addresses(&self, profile: &Profile) -> Result<Addresses, String> {
+        let known = |text: &String| -> Result<String, String> {
+            text.parse::<ForwardPath>().map(|path| path.to_string()).map_err(|error| format!("{text}: {error}"))
+        };
+        let one = |said: &Option<ForwardPath>, known_as: &Option<String>| match said {
+            Some(path) => Ok(Some(path.to_string())),
+            None => known_as.as_ref().map(known).transpose(),
+        };
+        let said = self.good.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let good = if said.is_empty() { profile.good.iter().map(known).collect::<Result<_, _>>()? } else { said };
+        let mut good = good.into_iter();
+        Ok(Addresses {
+            good: good.next().ok_or("an address that the server accepts is needed: --good")?,
+            other: good.next(),
+            bad: one(&self.bad, &profile.bad)?,
+            full: one(&self.full, &profile.full)?,
+            idle: self.idle.or(profile.idle).map(Duration::from_secs),
+        })
+    }
 }
 
 /// The name of the made-up conversations among the checks.
@@ -132,12 +242,13 @@ struct Line<'t> {
     target: &'t SocketTarget,
     deadline: Duration,
     pause: Duration,
+    tls: Tls,
 }
 
 impl Line<'_> {
     fn open(&self) -> Link {
         thread::sleep(self.pause);
-        Link(self.target.connect(self.deadline).ok())
+        Link(self.target.connect(self.deadline, Some(&self.tls)))
     }
 
     fn offers_chunking(&self, addresses: &Addresses) -> bool {
@@ -147,11 +258,11 @@ impl Line<'_> {
 }
 
 /// A connection, or none: then nobody answers.
-struct Link(Option<Socket>);
+struct Link(std::io::Result<Socket>);
 
 impl Conversation for Link {
     fn send(&mut self, octets: &[u8]) {
-        if let Some(socket) = &mut self.0 {
+        if let Ok(socket) = &mut self.0 {
             socket.send(octets);
         }
     }
@@ -186,6 +297,8 @@ const EXAMPLES: &str = "\
 Examples:
   lmtp conformance server --list
   lmtp conformance server unix:/run/dovecot/lmtp --good bob@example.org --bad nobody@example.org
+  lmtp conformance server lmtps://mail.example.org:24 --good bob@example.org --full full@example.org --junit lmtp.xml
+  lmtp conformance server 'exec:my-server --stdio' --good bob@x --profile my-server.toml
   lmtp conformance server lmtp://127.0.0.1:24 --good bob@example.org --only replies --json
 
 Some hundred small messages are delivered to the good address: give one whose mail nobody reads.
@@ -194,4 +307,5 @@ Exit codes:
    0  all that was checked is as it should be
    1  something is not
   64  the command line is wrong
-  75  the server cannot be reached";
+  75  the server cannot be reached
+  78  a file cannot be read or written";

@@ -173,7 +173,7 @@ fn recipients(count: usize) -> Vec<String> {
 }
 
 fn expanded(text: &str) -> Vec<u8> {
-    octets(text, &Addresses { good: String::new(), bad: None })
+    octets(text, &Addresses::default())
 }
 
 /// An address: text, as a command line has it.

@@ -50,7 +50,7 @@ fn checked(config: ServerConfig, security: Security, only: &str, idle: Option<Du
     let target = SocketTarget::parse(&format!("{scheme}://localhost:{port}")).unwrap();
     let open = || -> Line { target.connect(Duration::from_secs(10), Some(&pki.raw_client())).unwrap() };
     let [bad, full] = ["nobody@x", "full@x"].map(|address| Some(address.to_owned()));
-    let addresses = Addresses { good: "bob@x".to_owned(), bad, full, idle };
+    let addresses = Addresses { good: "bob@x".to_owned(), other: Some("eve@x".to_owned()), bad, full, idle };
     let mut reasons = BTreeSet::new();
     for check in catalogue().into_iter().filter(|check| check.id.starts_with(only)) {
         let verdict = run(&check, &addresses, &mut open());
