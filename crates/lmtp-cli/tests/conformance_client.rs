@@ -25,7 +25,7 @@ fn left(told: &str) -> (usize, Vec<Value>) {
 fn our_client_passes_all_of_it() {
     let template =
         format!("'{LMTP}' send {{url}} --from {{from}} --to {{to*}}... --json --timeout {{timeout}} {{file}}");
-    let (code, said, _) = check(&template, &["--json", "--cases", "50", "--timeout", "2"]);
+    let (code, said, _) = check(&template, &["--json", "--cases", "50", "--timeout", "4", "--jobs", "12"]);
     let (count, left) = left(&said);
     assert_eq!(code, Some(0), "{left:#?}");
     assert!(count >= 200, "{count} checks");

@@ -21,7 +21,7 @@ use super::wire::{Listener, Over, Place};
 pub struct Settings {
     /// Where the server listens.
     pub place: Place,
-    /// How long the client is to wait for a reply.
+    /// How long the client is to wait for a reply. On a busy machine more is needed than the default, two seconds.
     pub timeout: Duration,
     /// How long a check may take.
     pub deadline: Duration,
@@ -31,7 +31,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let (timeout, deadline) = (Duration::from_secs(1), Duration::from_secs(10));
+        let (timeout, deadline) = (Duration::from_secs(2), Duration::from_secs(20));
         Self { place: Place::Tcp, timeout, deadline, jobs: 4 }
     }
 }
@@ -258,9 +258,10 @@ pub fn run_all(
     verdicts.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
 }
 
-/// A check that failed, for a person to read.
+/// A check that failed or could not be run, for a person to read.
 pub fn shown_failure(check: &Check, verdict: &Verdict) -> Option<String> {
-    let Outcome::Failed(why) = &verdict.outcome else { return None };
+    // What was not run has found nothing: that is no pass.
+    let (Outcome::Failed(why) | Outcome::NotRun(why)) = &verdict.outcome else { return None };
     let (level, rules) = (check.level.name(), check.rules.join(", "));
     let head = format!("{} ({level} {}; {rules}): {why}\n  {}", check.id, check.section, check.about);
     Some(
@@ -274,9 +275,9 @@ pub fn shown_failure(check: &Check, verdict: &Verdict) -> Option<String> {
 /// Holds a client in this process to every check; gives the failures, for a person to read.
 ///
 /// See the [example](super).
-pub fn hold(client: &impl Client) -> Vec<String> {
+pub fn hold(settings: &Settings, client: &impl Client) -> Vec<String> {
     let checks = super::catalogue();
-    let verdicts = run_all(&checks, client, &Settings::default(), &|_| {});
+    let verdicts = run_all(&checks, client, settings, &|_| {});
     checks.iter().zip(&verdicts).filter_map(|(check, verdict)| shown_failure(check, verdict)).collect()
 }
 

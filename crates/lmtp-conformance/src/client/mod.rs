@@ -10,11 +10,11 @@
 //! a [`Fate`] for each recipient:
 //!
 //! ```no_run
-//! use lmtp_conformance::client::{Errand, Fate, hold};
+//! use lmtp_conformance::client::{Errand, Fate, Settings, hold};
 //!
 //! # fn my_library(_: &Errand) -> Vec<bool> { Vec::new() }
 //! // In `#[test]`:
-//! let failures = hold(&|errand: &Errand| {
+//! let failures = hold(&Settings::default(), &|errand: &Errand| {
 //!     // errand.url, errand.from, errand.to, errand.message, errand.timeout
 //!     let results = my_library(errand);
 //!     results.iter().map(|&sent| if sent { Fate::Delivered } else { Fate::Temporary }).collect()
