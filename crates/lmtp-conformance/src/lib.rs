@@ -6,6 +6,22 @@
 //! with a [`Peer`] in this process. [`property`] makes conversations up, judges
 //! them by a slow model of the protocol, and shrinks the ones that fail.
 //!
+//! A test of a server, whatever it is written in:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use lmtp_conformance::{Addresses, Outcome, SocketTarget, catalogue, run};
+//!
+//! let server = SocketTarget::parse("lmtp://127.0.0.1:2424").unwrap();
+//! let addresses = Addresses { good: "bob@example.org".into(), ..Addresses::default() };
+//! for check in catalogue() {
+//!     let mut line = server.connect(Duration::from_secs(5), None).unwrap();
+//!     let verdict = run(&check, &addresses, &mut line);
+//!     assert!(!matches!(verdict.outcome, Outcome::Failed(_)), "{}: {verdict:#?}", check.id);
+//! }
+//! ```
+//!
 //! Replies are read by [`reply`], which shares nothing with the codec of `lmtp`:
 //! a fault in one is not hidden by the same fault in the other.
 //!
