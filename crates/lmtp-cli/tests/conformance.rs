@@ -50,8 +50,7 @@ fn nobody_there_is_no_verdict() {
 fn a_profile_and_a_file_for_build_servers() {
     let folder = tempfile::tempdir().unwrap();
     let (profile, junit) = (folder.path().join("profile.toml"), folder.path().join("results.xml"));
-    let text =
-        "good = [\"bob@x\", \"eve@x\"]\nfull = \"bob@x\"\n[skip]\n\"replies/2-recipients\" = \"known & old\"\n";
+    let text = "good = [\"bob@x\", \"eve@x\"]\nfull = \"bob@x\"\n[skip]\n\"replies/2-recipients\" = \"known & old\"\n";
     std::fs::write(&profile, text).unwrap();
     let more = [
         "--profile",
