@@ -55,7 +55,7 @@ impl Peer for Cyrus {
                 return Ok(installed);
             }
         }
-        let version = process::capture(process::command(&master).arg("-V"))?;
+        let version = said_version()?;
         Ok(if version.contains(" 3.") {
             Availability::Ready
         } else {
@@ -74,6 +74,18 @@ impl Peer for Cyrus {
     }
 }
 
+/// What its master says of itself: `Cyrus IMAP 3.6.1-…`.
+fn said_version() -> Result<String> {
+    process::capture(process::command(tool("master")).arg("-V"))
+}
+
+/// Its number.
+pub(crate) fn version() -> Result<String> {
+    let said = said_version()?;
+    let number = said.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    Ok(number.with_context(|| format!("no version: {said:?}"))?.split('-').next().unwrap_or_default().to_owned())
+}
+
 /// A private Cyrus. The order counts: the server goes before the directory that it lives in.
 pub(crate) struct Instance {
     daemon: Daemon,
@@ -85,7 +97,7 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    fn start(certificates: &Certificates) -> Result<Self> {
+    pub(crate) fn start(certificates: &Certificates) -> Result<Self> {
         let instance = Self::begin(certificates, CONFIGURATION)?;
         instance.make_mailboxes(&Owner::find("cyrus", "mail")?)?;
         Ok(instance)
@@ -158,7 +170,7 @@ impl Instance {
         below.chain([&*sieve.join("refuse.bc")]).try_for_each(|path| owner.own(path))
     }
 
-    fn server(&self) -> Server<'_> {
+    pub(crate) fn server(&self) -> Server<'_> {
         Server {
             unix: format!("unix:{}", self.path("run/lmtp").display()),
             tcp: format!("lmtp://127.0.0.1:{}", self.open_port),
@@ -185,7 +197,7 @@ impl Instance {
         }
     }
 
-    fn stop(self) -> Result<()> {
+    pub(crate) fn stop(self) -> Result<()> {
         self.leave()?.close().context("the work directory cannot be removed")
     }
 

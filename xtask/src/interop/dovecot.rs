@@ -64,7 +64,7 @@ impl Peer for Dovecot {
 }
 
 /// A private Dovecot. The order counts: the server goes before the directory that it lives in.
-struct Instance {
+pub(crate) struct Instance {
     daemon: Daemon,
     directory: TempDir,
     port: u16,
@@ -73,7 +73,7 @@ struct Instance {
 
 impl Instance {
     /// With one of the certificates, at more places.
-    fn start(certificates: &Certificates, shown: &str, examples: &str) -> Result<Self> {
+    pub(crate) fn start(certificates: &Certificates, shown: &str, examples: &str) -> Result<Self> {
         let directory = place::directory()?;
         // Dovecot gives up root; without root everything runs as us.
         let owner = Owner::find("nobody", "nogroup")?;
@@ -102,7 +102,7 @@ impl Instance {
         Ok(Self { daemon, directory, port, tls_port })
     }
 
-    fn server(&self) -> Server<'_> {
+    pub(crate) fn server(&self) -> Server<'_> {
         let full = "Quota exceeded (mailbox for user is full)";
         Server {
             unix: format!("unix:{}", self.directory.path().join("lmtp.sock").display()),
@@ -126,7 +126,7 @@ impl Instance {
         }
     }
 
-    fn stop(self) -> Result<()> {
+    pub(crate) fn stop(self) -> Result<()> {
         self.daemon.stop()?;
         self.directory.close().context("the work directory cannot be removed")
     }

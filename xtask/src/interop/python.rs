@@ -1,6 +1,7 @@
 //! Python's `smtplib.LMTP`.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -10,7 +11,7 @@ use super::client::{self, Client, Over, Told, Verdict};
 use super::desk::Desk;
 use super::program::Program;
 use super::{Availability, Peer, apt};
-use crate::process;
+use crate::{process, project};
 
 const SCRIPT: &str = include_str!("../../interop/python/send.py");
 
@@ -34,6 +35,31 @@ impl Peer for Python {
         client::check_over(self, &desk, &[Over::StartTls], checks);
         desk.close()
     }
+}
+
+/// Installs a module of Python in a [store] of its own, or says why that is not possible.
+pub(crate) fn module(of: &str, name: &str, version: &str) -> Result<Availability> {
+    let is_there = format!("from importlib.metadata import version; assert version({name:?}) == {version:?}");
+    let python = store(of).join("bin/python");
+    if process::is_available(&python.to_string_lossy(), &["-c", &is_there]) {
+        return Ok(Availability::Ready);
+    }
+    if !process::is_available("python3", &["-c", "import ensurepip"])
+        && let missing @ Availability::Missing(_) = apt::install(&["python3", "python3-venv"])?
+    {
+        return Ok(missing);
+    }
+    let mut venv = process::command("python3");
+    process::run(venv.args(["-m", "venv"]).arg(store(of)))?;
+    let mut pip = process::command(store(of).join("bin/pip"));
+    let got = process::run(pip.args(["install", "--quiet", &format!("{name}=={version}")]));
+    // An index out of reach is no defect of ours.
+    Ok(got.map_or_else(|error| Availability::Missing(format!("{error:#}")), |()| Availability::Ready))
+}
+
+/// Where modules are kept, for the next time.
+pub(crate) fn store(of: &str) -> PathBuf {
+    project::root().join("target/interop").join(of)
 }
 
 impl Client for Python {

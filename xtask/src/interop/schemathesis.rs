@@ -1,6 +1,5 @@
 //! schemathesis: requests made up from the gateway's own description, and answers compared with it.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -8,11 +7,12 @@ use anyhow::{Result, ensure};
 use super::checks::Checks;
 use super::program::Program;
 use super::web::Web;
-use super::{Availability, Peer, apt};
+use super::{Availability, Peer, python};
 use crate::{process, project};
 
 /// A version that was looked at.
 const VERSION: &str = "4.32.5";
+const STORE: &str = "python";
 
 pub(crate) struct Schemathesis;
 
@@ -22,28 +22,13 @@ impl Peer for Schemathesis {
     }
 
     fn obtain(&self) -> Result<Availability> {
-        if process::capture(process::command(tool("schemathesis")).arg("--version"))
-            .is_ok_and(|said| said.contains(VERSION))
-        {
-            return Ok(Availability::Ready);
-        }
-        if !process::is_available("python3", &["-c", "import ensurepip"])
-            && let missing @ Availability::Missing(_) = apt::install(&["python3", "python3-venv"])?
-        {
-            return Ok(missing);
-        }
-        let mut venv = process::command("python3");
-        process::run(venv.args(["-m", "venv"]).arg(store()))?;
-        let mut pip = process::command(tool("pip"));
-        let got = process::run(pip.args(["install", "--quiet", &format!("schemathesis=={VERSION}")]));
-        // An index out of reach is no defect of ours.
-        Ok(got.map_or_else(|error| Availability::Missing(format!("{error:#}")), |()| Availability::Ready))
+        python::module(STORE, "schemathesis", VERSION)
     }
 
     fn check(&self, program: &Program, checks: &mut Checks) -> Result<()> {
         let web = Web::start(program, &[], &[])?;
         let gateway = web.gateway();
-        let mut run = process::command(tool("schemathesis"));
+        let mut run = process::command(python::store(STORE).join("bin/schemathesis"));
         run.arg("run").arg(format!("{gateway}openapi.json")).args(["--url", &gateway, "--no-color"]);
         run.args(["--max-examples", "50", "--seed", "7", "--checks", "all"]);
         // Whom a gateway may dial, and which fields go together, is not in the description.
@@ -63,13 +48,4 @@ impl Peer for Schemathesis {
         checks.check("stopping leaves no process", || web.stop());
         Ok(())
     }
-}
-
-/// Where it is kept, for the next time.
-fn store() -> PathBuf {
-    project::root().join("target/interop/python")
-}
-
-fn tool(name: &str) -> PathBuf {
-    store().join("bin").join(name)
 }

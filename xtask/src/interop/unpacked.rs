@@ -39,6 +39,13 @@ impl Package {
         process::capture(process::command("dpkg-deb").arg("--extract").arg(package).arg(into)).map(|_| ())
     }
 
+    /// The package's version.
+    pub(crate) fn version(&self) -> Result<String> {
+        let package = self.file().context("the package is gone")?;
+        let said = process::capture(process::command("dpkg-deb").arg("--field").arg(package).arg("Version"))?;
+        Ok(said.trim().to_owned())
+    }
+
     fn file(&self) -> Option<PathBuf> {
         let entries = fs::read_dir(store()).ok()?;
         let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
