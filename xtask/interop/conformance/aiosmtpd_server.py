@@ -23,7 +23,8 @@ class Handler:
 
 async def main():
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: LMTP(Handler(), hostname="aiosmtpd.example.test"), "127.0.0.1", int(sys.argv[1]))
+    protocol = lambda: LMTP(Handler(), hostname="aiosmtpd.example.test")
+    server = await loop.create_server(protocol, "127.0.0.1", int(sys.argv[1]))
     await server.serve_forever()
 
 
