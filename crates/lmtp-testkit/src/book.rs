@@ -17,5 +17,6 @@ chapters! {
     TheAnswer = "the-answer.md",
     AServerThatKeepsMail = "a-server-that-keeps-mail.md",
     ConformanceClients = "conformance-clients.md",
+    ConformanceResults = "conformance-results.md",
     FromTheSeeds = "from-the-seeds.md",
 }
