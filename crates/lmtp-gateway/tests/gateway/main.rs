@@ -8,3 +8,5 @@ mod load;
 mod page;
 mod running;
 mod seeds;
+#[cfg(feature = "rustls")]
+mod tls;

@@ -14,6 +14,10 @@ async fn a_page_for_people() {
     // With no-referrer a browser sends `Origin: null` with the form, which is refused.
     assert!(head.to_lowercase().contains("referrer-policy: same-origin"), "{head}");
     assert!(page.contains("<option>main</option>"), "{page}");
+    // Help, and what is different from SMTP.
+    for help in ["LMTP and SMTP: what is different", "rfc2033", "Port 24 is LMTP's"] {
+        assert!(page.contains(help), "{help}");
+    }
     let token = page.split("formToken\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     for path in ["/page.css", "/page.js"] {
         let (status, _, head) = running.ask("GET", path, "", "").await;
@@ -32,6 +36,7 @@ async fn a_page_for_people() {
     let (head, page) =
         form("/probe", format!("formToken={token}&host=&port=24&tls=none&unixName=main&caName=&timeout=5000")).await;
     assert!(head.starts_with("HTTP/1.1 200 ") && page.contains("<li>PIPELINING: commands need not wait"), "{page}");
+    assert!(page.contains("<a href=\"/\">Back</a>"), "{page}");
     let message = "unixName=main&host=&port=24&from=ann%40x&to=bob%40x%2C+gone%40x&subject=%3Cb%3EHi&body=Hello";
     let (head, page) = form("/deliver", format!("formToken={token}&{message}")).await;
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");

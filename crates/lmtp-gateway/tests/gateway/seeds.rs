@@ -99,7 +99,10 @@ const TABLE: [Row; 60] = [
         ],
     ),
     ("D11 bounds", &[(PROTO, "limits_hold"), ("../lmtp-proto/tests/loop_rules.rs", "answers_are_bounded")]),
-    ("D12 TLS and Unix sockets", &[PROBE, (DOVECOT, "the first seed's probe, by POST and by GET")]),
+    (
+        "D12 TLS and Unix sockets",
+        &[PROBE, ("tests/gateway/tls.rs", "servers_are_verified_by_the_authorities_that_are_named")],
+    ),
     ("D13 extensions are used", &[(API, "what_a_server_does_not_offer_is_said")]),
     ("D14 bounces and local names", &[(API, "addresses_that_lmtp_is_for")]),
     ("D15 IPv6 addresses as hosts", &[("src/policy.rs", "numbers_that_only_some_take_for_addresses_are_no_hosts")]),
