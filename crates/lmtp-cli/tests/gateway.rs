@@ -92,6 +92,6 @@ fn many_large_messages_do_not_fill_the_memory() {
     let peak: u64 = peak.parse().unwrap();
     signal(&running, "TERM");
     running.wait().unwrap();
-    // Each message is there as JSON, as text and as a message: without a bound that is 600 MB.
+    // Each message is there as JSON, as text and as a message: without a bound that is 400 MB.
     assert!(peak < 320_000, "{peak} kB at the most");
 }

@@ -14,6 +14,7 @@ pub mod counted;
 pub mod effort;
 pub mod evil;
 pub mod examples;
+mod faults;
 pub mod fuzz;
 pub mod markdown;
 pub mod memory;

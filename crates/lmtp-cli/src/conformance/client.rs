@@ -9,7 +9,7 @@ use lmtp_conformance::client::{Adapter, Check, Place, Program, Settings, catalog
 use lmtp_conformance::{Outcome, Verdict};
 use serde_json::json;
 
-use super::{Head, LevelChoice};
+use super::{Choice, Head};
 use crate::console::{self, Console};
 use crate::exit::Exit;
 
@@ -25,17 +25,8 @@ pub(super) struct Client {
     #[arg(long, value_enum, default_value_t = AdapterChoice::Json)]
     adapter: AdapterChoice,
 
-    /// List the checks and run nothing.
-    #[arg(long)]
-    list: bool,
-
-    /// Run this check, or those whose names begin so.
-    #[arg(long, value_name = "ID")]
-    only: Option<String>,
-
-    /// Run the checks of this level and above.
-    #[arg(long, value_enum, default_value_t = LevelChoice::All)]
-    level: LevelChoice,
+    #[command(flatten)]
+    choice: Choice,
 
     /// How many checks to make up.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=100_000))]
@@ -76,17 +67,15 @@ enum AdapterChoice {
 
 /// Runs the command.
 pub(super) fn run(args: &Client) -> Exit {
-    let chosen = |check: &Check| {
-        args.level.covers(check.level) && args.only.as_ref().is_none_or(|only| check.id.starts_with(only.as_str()))
-    };
-    let made_up = if args.list { Vec::new() } else { made_up(args.seed, args.cases) };
+    let chosen = |check: &Check| args.choice.covers(&Head::from(check));
+    let made_up = if args.choice.list { Vec::new() } else { made_up(args.seed, args.cases) };
     let checks: Vec<Check> = catalogue().into_iter().chain(made_up).filter(chosen).collect();
     let console = Console::new();
     let Some(first) = checks.first() else {
         console.error("no check has this name and level");
         return Exit::Usage;
     };
-    let (false, Some(command)) = (args.list, &args.cmd) else {
+    let (false, Some(command)) = (args.choice.list, &args.cmd) else {
         return super::list(checks.iter().map(Head::from));
     };
     let adapter = match args.adapter {

@@ -43,13 +43,30 @@ enum LevelChoice {
     All,
 }
 
-impl LevelChoice {
-    fn covers(self, level: Level) -> bool {
-        match self {
-            Self::Must => level == Level::Must,
-            Self::Should => level <= Level::Should,
-            Self::All => true,
-        }
+/// Which checks.
+#[derive(Debug, Args)]
+struct Choice {
+    /// List the checks and run none.
+    #[arg(long)]
+    list: bool,
+
+    /// Run this check, or those whose names begin so.
+    #[arg(long, value_name = "ID")]
+    only: Option<String>,
+
+    /// Run the checks of this level and above.
+    #[arg(long, value_enum, default_value_t = LevelChoice::All)]
+    level: LevelChoice,
+}
+
+impl Choice {
+    fn covers(&self, check: &Head<'_>) -> bool {
+        let is_high = match self.level {
+            LevelChoice::Must => check.level == Level::Must,
+            LevelChoice::Should => check.level <= Level::Should,
+            LevelChoice::All => true,
+        };
+        is_high && self.only.as_ref().is_none_or(|only| check.id.starts_with(only.as_str()))
     }
 }
 

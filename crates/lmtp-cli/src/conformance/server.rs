@@ -14,7 +14,7 @@ use lmtp_conformance::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Head, LevelChoice};
+use super::{Choice, Head};
 use crate::console::{self, Console};
 use crate::exit::Exit;
 
@@ -51,17 +51,8 @@ pub(super) struct Server {
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
 
-    /// List the checks and connect to nothing.
-    #[arg(long)]
-    list: bool,
-
-    /// Run this check, or those whose names begin so.
-    #[arg(long, value_name = "ID")]
-    only: Option<String>,
-
-    /// Run the checks of this level and above.
-    #[arg(long, value_enum, default_value_t = LevelChoice::All)]
-    level: LevelChoice,
+    #[command(flatten)]
+    choice: Choice,
 
     /// How many conversations to make up.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=100_000))]
@@ -90,16 +81,14 @@ pub(super) struct Server {
 
 /// Runs the command.
 pub(super) fn run(args: &Server) -> Exit {
-    let chosen = |check: &Check| {
-        args.level.covers(check.level) && args.only.as_ref().is_none_or(|only| check.id.starts_with(only.as_str()))
-    };
+    let chosen = |check: &Check| args.choice.covers(&Head::from(check));
     let checks: Vec<Check> = catalogue().into_iter().filter(chosen).collect();
     let console = Console::new();
-    if checks.is_empty() && args.only.as_deref() != Some(MADE_UP) {
+    if checks.is_empty() && args.choice.only.as_deref() != Some(MADE_UP) {
         console.error("no check has this name and level");
         return Exit::Usage;
     }
-    let (false, Some(target)) = (args.list, &args.url) else {
+    let (false, Some(target)) = (args.choice.list, &args.url) else {
         return super::list(checks.iter().map(Head::from));
     };
     let set_up = || -> Result<_, String> {
@@ -118,7 +107,7 @@ pub(super) fn run(args: &Server) -> Exit {
             return Exit::Configuration;
         }
     };
-    let makes_up = args.cases > 0 && args.only.as_deref().is_none_or(|only| MADE_UP.starts_with(only));
+    let makes_up = args.cases > 0 && args.choice.only.as_deref().is_none_or(|only| MADE_UP.starts_with(only));
     if !args.json {
         let cases = if makes_up { args.cases } else { 0 };
         console::result(&format!(

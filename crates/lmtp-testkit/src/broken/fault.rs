@@ -1,21 +1,10 @@
 //! What can be wrong with a server.
 
-macro_rules! faults {
-    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
-        /// What a [`Broken`](super::Broken) server does wrong.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Fault {
-            $($(#[doc = $doc])+ $name,)+
-        }
-
-        impl Fault {
-            /// Every one of them.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
-        }
-    };
-}
+use crate::faults::faults;
 
 faults! {
+    /// What a [`Broken`](super::Broken) server does wrong.
+;
     /// One final reply for all recipients.
     OneReply,
     /// A final reply too many.

@@ -1,21 +1,10 @@
 //! What can be wrong with a client.
 
-macro_rules! faults {
-    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
-        /// What a broken client does wrong.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Fault {
-            $($(#[doc = $doc])+ $name,)+
-        }
-
-        impl Fault {
-            /// Every one of them.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
-        }
-    };
-}
+use crate::faults::faults;
 
 faults! {
+    /// What a broken client does wrong.
+;
     /// One final reply is read, and taken for everybody's.
     OneReplyForAll,
     /// EHLO after LHLO was refused.
