@@ -51,8 +51,12 @@ struct Running {
     url: String,
     /// An address that it accepts.
     good: &'static str,
+    /// Another one.
+    other: Option<&'static str>,
     /// One that it refuses, if it refuses any.
     bad: Option<&'static str>,
+    /// One that it accepts and then cannot deliver to.
+    full: Option<&'static str>,
     /// Stops it, and proves that nothing of it is left. Dropped, it stops it too.
     stop: Box<dyn FnOnce() -> Result<()>>,
 }
@@ -118,12 +122,14 @@ fn check(target: &dyn Target, program: &Program, sentences: &Sentences) -> Resul
         return Ok(Checked::Skipped(why));
     }
     let version = target.version(program)?;
-    let Running { url, good, bad, stop } = target.start(program)?;
+    let Running { url, good, other, bad, full, stop } = target.start(program)?;
     let mut command = process::command(program.path());
     command.args(["conformance", "server", &url, "--good", good, "--json"]);
     command.args(["--timeout", "2", "--rate", "1000", "--cases", "20"]);
-    if let Some(bad) = bad {
-        command.args(["--bad", bad]);
+    for (option, address) in [("--good", other), ("--bad", bad), ("--full", full)] {
+        if let Some(address) = address {
+            command.args([option, address]);
+        }
     }
     let finished = process::finish_within(&mut command, LIMIT)?;
     stop()?;

@@ -28,7 +28,7 @@ mod postfix;
 pub(crate) mod program;
 pub(crate) mod python;
 mod schemathesis;
-mod server;
+pub(crate) mod server;
 mod swaks;
 mod trace;
 pub(crate) mod unpacked;

@@ -62,6 +62,7 @@ pub fn catalogue() -> Vec<Check> {
     let files = [
         include_str!("../checks/session.txt"),
         include_str!("../checks/syntax.txt"),
+        include_str!("../checks/enhanced.txt"),
         include_str!("../checks/content.txt"),
         include_str!("../checks/replies.txt"),
         include_str!("../checks/chunking.txt"),

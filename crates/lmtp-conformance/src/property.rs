@@ -66,6 +66,15 @@ impl Model {
         *self = Self { knows_client: self.knows_client, ..Self::default() };
     }
 
+    /// Whether no document says what comes of it: a chunk that nobody is to have, RCPT among chunks.
+    fn leaves_open(&self, say: Say) -> bool {
+        match say {
+            Say::Chunk { last: false } => self.has_sender && self.recipients == 0,
+            Say::Rcpt => self.has_chunks,
+            _ => false,
+        }
+    }
+
     /// The codes that are due, `y` for any digit; DATA that is taken has 354 first.
     fn replies(&mut self, say: Say) -> Vec<&'static str> {
         let one = match say {
@@ -78,7 +87,7 @@ impl Model {
                 self.has_sender = true;
                 "250"
             }
-            Say::Rcpt if self.has_sender && !self.has_chunks => {
+            Say::Rcpt if self.has_sender => {
                 self.recipients += 1;
                 "25y"
             }
@@ -88,7 +97,7 @@ impl Model {
             }
             Say::Noop => "250",
             Say::Unknown => "500",
-            Say::BadRcpt => "50y",
+            Say::BadRcpt => "5yz",
             Say::Data(_) if self.recipients > 0 && !self.has_chunks => {
                 let count = self.recipients;
                 self.reset();
@@ -192,10 +201,11 @@ fn play(
     let mut model = Model::default();
     let mut ahead = Vec::new();
     let mut due = vec!["220"];
+    // The greeting is waited for (RFC 5321 section 3.1).
+    exchange(&mut ahead, &mut due, cut, conversation, &mut reader, transcript)?;
     let everything = std::iter::once(&(Say::Lhlo, true)).chain(steps);
     for &(say, waits) in everything {
-        // What a RCPT behind such a chunk gets, no document says.
-        if say == (Say::Chunk { last: false }) && model.has_sender && model.recipients == 0 {
+        if model.leaves_open(say) {
             continue;
         }
         ahead.extend_from_slice(&words(say, good));
@@ -209,6 +219,11 @@ fn play(
             exchange(&mut ahead, &mut due, cut, conversation, &mut reader, transcript)?;
             ahead.extend_from_slice(body.octets());
             replies = finals;
+        }
+        // Behind DATA or BDAT out of order there has to be RSET (RFC 3030 section 2).
+        if matches!(say, Say::Data(_) | Say::Chunk { .. }) && replies == ["503"] {
+            ahead.extend_from_slice(&words(Say::Rset, good));
+            replies.extend(model.replies(Say::Rset));
         }
         due.append(&mut replies);
         if waits {
@@ -225,7 +240,7 @@ fn words(say: Say, good: &str) -> Vec<u8> {
         Say::Lhlo => b"LHLO conformance.example\r\n".to_vec(),
         Say::Mail => b"MAIL FROM:<sender@conformance.example>\r\n".to_vec(),
         Say::Rcpt => format!("RCPT TO:<{good}>\r\n").into_bytes(),
-        Say::BadRcpt => b"RCPT TO:nobody\r\n".to_vec(),
+        Say::BadRcpt => b"RCPT\r\n".to_vec(),
         Say::Rset => b"RSET\r\n".to_vec(),
         Say::Noop => b"NOOP\r\n".to_vec(),
         Say::Unknown => b"XYZZY\r\n".to_vec(),

@@ -7,6 +7,8 @@
 //! | `C: TEXT` | send a line; lines go out together, when a reply is next awaited |
 //! | `D: TEXT` | send octets as they stand |
 //! | `S: CODE [xN]` | N replies, each of this code; `y` and `z` are any digit, `a\|b` is either |
+//! | `S: CODE+ [xN]` | the same, and each has an enhanced code |
+//! | `S? CODE` | a reply; with another code the check does not apply: no document says that this one is due |
 //! | `offers WORD` `offers-not WORD` | the last reply to LHLO offered it, or did not |
 //! | `tls` `tls or closed` | TLS begins; or the server has closed the connection by then |
 //! | `beyond WORD` | as many as LIMITS has under that word are taken, and one more is not |
@@ -17,7 +19,8 @@
 //! `*N ` before a line of `C:` or `D:` repeats it. `\r \n \0 \t \xHH \\` are octets.
 //! A check that does not say `closed` at its end goes on with QUIT, 221 and the close.
 //!
-//! `{good} {other} {bad} {full}` addresses, `{a*N}` is N times `a`.
+//! `{good} {other} {bad} {full}` addresses, `{also}` the other one, or the good one where there is no other;
+//! `{a*N}` is N times `a`. `mail N` names the good one and the other in turn.
 
 use crate::check::{Check, Level, Need};
 
@@ -26,6 +29,8 @@ use crate::check::{Check, Level, Need};
 pub(crate) enum Step {
     Send(String),
     Expect(String),
+    /// A reply that may be another, and then the rest is not about this server.
+    Supposes(String),
     /// The extension was offered in the reply to LHLO.
     Offers(String),
     Closed,
@@ -104,6 +109,9 @@ fn steps(line: &str) -> Vec<Step> {
         let (pattern, count) = text.split_once(" x").unwrap_or((text, "1"));
         return expect(pattern, count.parse().expect("a count"));
     }
+    if let Some(pattern) = step.strip_prefix("S? ") {
+        return vec![Step::Supposes(pattern.to_owned())];
+    }
     if let Some(keyword) = step.strip_prefix("offers-not ") {
         return vec![Step::OffersNot(keyword.to_owned())];
     }
@@ -115,8 +123,9 @@ fn steps(line: &str) -> Vec<Step> {
         ("open", "") => said(&["S: 220", "C: LHLO conformance.example", "S: 250"]),
         ("mail", count) => {
             let mut steps = said(&["C: MAIL FROM:<sender@conformance.example>", "S: 250"]);
-            for _ in 0..count.parse().expect("a count") {
-                steps.extend(said(&["C: RCPT TO:<{good}>", "S: 25y"]));
+            for number in 0..count.parse().expect("a count") {
+                let who = if number % 2 == 0 { "C: RCPT TO:<{good}>" } else { "C: RCPT TO:<{also}>" };
+                steps.extend(said(&[who, "S: 25y"]));
             }
             steps
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lmtp_conformance::property::{Settings, hold};
-use lmtp_conformance::{Addresses, Memory, Outcome, Peer, catalogue, run_cut};
+use lmtp_conformance::{Addresses, Level, Memory, Outcome, Peer, catalogue, run_cut};
 use lmtp_proto::server::Config;
 use lmtp_testkit::broken::{Broken, Fault};
 use lmtp_testkit::served::Served;
@@ -70,6 +70,20 @@ fn every_broken_server_is_found() {
         Fault::ALL.iter().filter(|&&fault| suite(|| Broken::new(Some(fault)), usize::MAX).0.is_empty()).collect();
     assert!(missed.is_empty(), "{missed:?}");
     assert!(Fault::ALL.len() >= 28);
+}
+
+#[test]
+fn enhanced_codes_are_a_matter_of_their_own() {
+    let (failed, _) = suite(|| Broken::new(Some(Fault::NoEnhancedCodes)), usize::MAX);
+    assert!(failed.len() > 10 && failed.iter().all(|line| line.starts_with("enhanced/")), "{}", failed.join("\n\n"));
+}
+
+#[test]
+fn what_a_server_takes_out_of_kindness_breaks_no_must() {
+    let names: Vec<String> = suite(|| Broken::new(Some(Fault::TakesParameters)), usize::MAX).0;
+    for check in catalogue().iter().filter(|check| names.iter().any(|name| name.starts_with(&check.id))) {
+        assert_ne!(check.level, Level::Must, "{}", check.id);
+    }
 }
 
 #[test]

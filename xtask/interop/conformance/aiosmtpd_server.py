@@ -18,7 +18,8 @@ class Handler:
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server, session, envelope):
-        return "\r\n".join("250 2.0.0 OK" for _ in envelope.rcpt_tos)
+        full = "552 5.2.2 Mailbox full"
+        return "\r\n".join(full if to.startswith("full@") else "250 2.0.0 OK" for to in envelope.rcpt_tos)
 
 
 async def main():

@@ -13,8 +13,10 @@ const server = new SMTPServer({
     },
     onData(stream, session, callback) {
         stream.resume();
+        const full = Object.assign(new Error('Mailbox full'), { responseCode: 552 });
+        const verdict = to => (to.address.startsWith('full@') ? full : 'Delivered');
         // An entry for each recipient.
-        stream.on('end', () => callback(null, session.envelope.rcptTo.map(() => 'Delivered')));
+        stream.on('end', () => callback(null, session.envelope.rcptTo.map(verdict)));
     },
 });
 // A client that leaves is no reason to end.

@@ -40,14 +40,21 @@ impl Target for Serve {
 
     fn start(&self, program: &Program) -> Result<Running> {
         let directory = place::directory()?;
-        for part in ["cur", "new", "tmp"] {
-            fs::create_dir_all(directory.path().join("mail/example.test/good").join(part))?;
+        let domain = directory.path().join("mail/example.test");
+        for mailbox in ["good", "other", "full"] {
+            for part in ["cur", "new", "tmp"] {
+                fs::create_dir_all(domain.join(mailbox).join(part))?;
+            }
         }
+        // Nothing can be written there, and whoever is root is told so, too.
+        fs::remove_dir(domain.join("full/tmp"))?;
+        fs::write(domain.join("full/tmp"), "")?;
         let mut command = process::command(program.path());
         command.args(["serve", "--log", "none", "--postmaster", "good@example.test", "--listen"]);
         command.arg(format!("unix:{}", directory.path().join("lmtp.sock").display()));
         command.arg("--maildir").arg(directory.path().join("mail"));
-        at_socket("lmtp serve", &command, directory, "good@example.test", "unknown@example.test")
+        let running = at_socket("lmtp serve", &command, directory, "good@example.test", "unknown@example.test")?;
+        Ok(Running { other: Some("other@example.test"), full: Some("full@example.test"), ..running })
     }
 }
 
@@ -113,7 +120,7 @@ fn at_socket(
         daemon.stop()?;
         directory.close().context("the work directory cannot be removed")
     };
-    Ok(Running { url, good, bad: Some(bad), stop: Box::new(stop) })
+    Ok(Running { url, good, other: None, bad: Some(bad), full: None, stop: Box::new(stop) })
 }
 
 /// A Unix socket, as `lmtp` takes it.

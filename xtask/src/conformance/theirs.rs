@@ -12,12 +12,15 @@ use super::{Running, Target};
 use crate::interop::certificates::Certificates;
 use crate::interop::daemon::Daemon;
 use crate::interop::program::Program;
+use crate::interop::server::Server;
 use crate::interop::unpacked::Package;
 use crate::interop::{Availability, Peer as _, apt, cyrus, dovecot, nodemailer, place, python};
 use crate::{process, project};
 
 const GOOD: &str = "good@example.test";
+const OTHER: &str = "other@example.test";
 const UNKNOWN: &str = "unknown@example.test";
+const FULL: &str = "full@example.test";
 
 /// Where the scripts are.
 const SCRIPTS: &str = "xtask/interop/conformance";
@@ -47,10 +50,10 @@ impl Target for Dovecot {
         let certificates = Certificates::make()?;
         let instance = dovecot::Instance::start(&certificates, "server", "")?;
         let server = instance.server();
-        let (url, good, bad) = (server.unix, server.good.0, server.unknown.0.0);
+        let running = with_accounts(&server);
         // They are read when somebody asks for TLS.
         let stop = move || instance.stop().map(|()| drop(certificates));
-        Ok(Running { url, good, bad: Some(bad), stop: Box::new(stop) })
+        Ok(Running { stop: Box::new(stop), ..running })
     }
 }
 
@@ -77,9 +80,9 @@ impl Target for Cyrus {
         let certificates = Certificates::make()?;
         let instance = cyrus::Instance::start(&certificates)?;
         let server = instance.server();
-        let (url, good, bad) = (server.unix, server.good.0, server.unknown.0.0);
+        let running = with_accounts(&server);
         let stop = move || instance.stop().map(|()| drop(certificates));
-        Ok(Running { url, good, bad: Some(bad), stop: Box::new(stop) })
+        Ok(Running { stop: Box::new(stop), ..running })
     }
 }
 
@@ -121,7 +124,7 @@ impl Target for SmtpSink {
         // How many may wait to be accepted.
         command.args([&format!("127.0.0.1:{port}"), "100"]);
         let running = at_port("smtp-sink", &command, directory, port)?;
-        Ok(Running { bad: None, ..running })
+        Ok(Running { bad: None, full: None, ..running })
     }
 }
 
@@ -192,6 +195,18 @@ impl Target for SmtpServer {
     }
 }
 
+/// A server of the interoperability tests, with nothing to stop yet.
+fn with_accounts(server: &Server) -> Running {
+    Running {
+        url: server.unix.clone(),
+        good: server.good.0,
+        other: Some(server.other_good.0),
+        bad: Some(server.unknown.0.0),
+        full: Some(server.full.0.0),
+        stop: Box::new(|| Ok(())),
+    }
+}
+
 fn script(name: &str) -> std::path::PathBuf {
     project::root().join(SCRIPTS).join(name)
 }
@@ -210,7 +225,14 @@ fn at_port(name: &'static str, command: &Command, directory: TempDir, port: u16)
         daemon.stop()?;
         directory.close().context("the work directory cannot be removed")
     };
-    Ok(Running { url: format!("lmtp://127.0.0.1:{port}"), good: GOOD, bad: Some(UNKNOWN), stop: Box::new(stop) })
+    Ok(Running {
+        url: format!("lmtp://127.0.0.1:{port}"),
+        good: GOOD,
+        other: Some(OTHER),
+        bad: Some(UNKNOWN),
+        full: Some(FULL),
+        stop: Box::new(stop),
+    })
 }
 
 fn said(log: &Path) -> String {
