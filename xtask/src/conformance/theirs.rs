@@ -196,7 +196,7 @@ impl Target for SmtpServer {
 }
 
 /// A server of the interoperability tests, with nothing to stop yet.
-fn with_accounts(server: &Server) -> Running {
+fn with_accounts(server: &Server<'_>) -> Running {
     Running {
         url: server.unix.clone(),
         good: server.good.0,
