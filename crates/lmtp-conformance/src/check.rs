@@ -29,6 +29,8 @@ impl Level {
 pub enum Need {
     /// That the server offers this extension; else the check does not apply.
     Offer(String),
+    /// That it does not; else the check does not apply.
+    NoOffer(String),
     /// An address that the server refuses, from the user; else the check is not run.
     Bad,
     /// An address that it accepts and then cannot deliver to, from the user; else the check is not run.
@@ -69,6 +71,8 @@ pub fn catalogue() -> Vec<Check> {
         include_str!("../checks/verdicts.txt"),
         include_str!("../checks/limits.txt"),
         include_str!("../checks/starttls.txt"),
+        include_str!("../checks/addresses.txt"),
+        include_str!("../checks/extensions.txt"),
         include_str!("../checks/timeouts.txt"),
     ];
     files.into_iter().flat_map(script::parse).collect()

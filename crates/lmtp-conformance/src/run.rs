@@ -1,5 +1,7 @@
 //! Playing one check.
 
+mod offered;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -116,11 +118,13 @@ impl Play<'_> {
                 Step::Offers(keyword) => return Err(Outcome::Failed(format!("{keyword} is not offered"))),
                 Step::OffersNot(keyword) if !self.offers(keyword) => {}
                 Step::OffersNot(keyword) => return Err(Outcome::Failed(format!("{keyword} is offered"))),
+                Step::OffersAlone(keyword) => self.offers_alone(keyword)?,
                 Step::Tls { may_fail } => {
                     if !self.secure(*may_fail)? {
                         return Ok(());
                     }
                 }
+                Step::Beyond(keyword) if keyword == "SIZE" => self.beyond_size()?,
                 Step::Beyond(keyword) => self.beyond(keyword, addresses)?,
                 Step::Idle => {
                     self.flush(&mut ahead);
@@ -211,15 +215,16 @@ impl Play<'_> {
     }
 
     fn needs(&self, check: &Check) -> Result<(), Outcome> {
-        let missing = check.needs.iter().find_map(|need| match need {
-            Need::Offer(offer) if !self.offers(offer) => Some(offer),
+        let wanting = check.needs.iter().find_map(|need| match need {
+            Need::Offer(offer) if !self.offers(offer) => Some(format!("the server does not offer {offer}")),
+            Need::NoOffer(offer) if self.offers(offer) => Some(format!("the server offers {offer}")),
             _ => None,
         });
-        missing.map_or(Ok(()), |offer| Err(Outcome::NotApplicable(format!("the server does not offer {offer}"))))
+        wanting.map_or(Ok(()), |why| Err(Outcome::NotApplicable(why)))
     }
 
     fn offers(&self, keyword: &str) -> bool {
-        self.offers.iter().any(|line| line.split(' ').next().is_some_and(|word| word.eq_ignore_ascii_case(keyword)))
+        self.offers.iter().any(|line| offered::has_keyword(line, keyword))
     }
 
     fn flush(&mut self, ahead: &mut Vec<u8>) {

@@ -8,14 +8,17 @@
 //! | `D: TEXT` | send octets as they stand |
 //! | `S: CODE [xN]` | N replies, each of this code; `y` and `z` are any digit, `a\|b` is either |
 //! | `offers WORD` `offers-not WORD` | the last reply to LHLO offered it, or did not |
+//! | `offers-alone WORD` | it offered it without anything behind |
 //! | `tls` `tls or closed` | TLS begins; or the server has closed the connection by then |
-//! | `beyond WORD` | as many as LIMITS has under that word are taken, and one more is not |
+//! | `beyond WORD` | as many as LIMITS has under that word are taken, and one more is not; `SIZE` is that of SIZE |
 //! | `idle` | what comes next may take as long as the server waits for a client |
 //! | `open` `mail N` `data` `alive` `closed` | the common passages |
 //! | `over` | at the end: the server may close or stay |
 //!
 //! `*N ` before a line of `C:` or `D:` repeats it. `\r \n \0 \t \xHH \\` are octets.
 //! A check that does not say `closed` at its end goes on with QUIT, 221 and the close.
+//!
+//! Words of `needs=` are in [`need`]: one of them, or what has to be offered, or with `not-` before it what must not be.
 //!
 //! `{good} {other} {bad} {full}` addresses, `{a*N}` is N times `a`.
 
@@ -31,6 +34,8 @@ pub(crate) enum Step {
     Closed,
     /// The extension was not offered in it.
     OffersNot(String),
+    /// The extension was offered in it without a parameter.
+    OffersAlone(String),
     /// TLS begins, behind a 220 to STARTTLS. It may fail to where the server has cause to, and then all is said.
     Tls {
         may_fail: bool,
@@ -58,13 +63,7 @@ fn check(block: &str) -> Check {
         other => panic!("{other} is no level"),
     };
     let needs = head.get(4).and_then(|word| word.strip_prefix("needs=")).unwrap_or_default();
-    let needs = needs.split(',').filter(|need| !need.is_empty()).map(|need| match need {
-        "bad" => Need::Bad,
-        "full" => Need::Full,
-        "other" => Need::Other,
-        "idle" => Need::Idle,
-        offer => Need::Offer(offer.to_owned()),
-    });
+    let needs = needs.split(',').filter(|need| !need.is_empty()).map(need);
     let about = lines.next().expect("a sentence").to_owned();
     let mut steps: Vec<Step> = lines.flat_map(steps).collect();
     // A reply too many would be read in place of 221.
@@ -77,11 +76,31 @@ fn check(block: &str) -> Check {
         id: head[0].to_owned(),
         rules: head[3].split(',').map(str::to_owned).collect(),
         level,
-        section: format!("RFC {}", head[2].replace(':', " ")),
+        section: section(head[2]),
         about,
         needs: needs.collect(),
         steps,
     }
+}
+
+/// What a check cannot do without, as it is written.
+fn need(word: &str) -> Need {
+    match word {
+        "bad" => Need::Bad,
+        "full" => Need::Full,
+        "other" => Need::Other,
+        "idle" => Need::Idle,
+        offer => match offer.strip_prefix("not-") {
+            Some(offer) => Need::NoOffer(offer.to_owned()),
+            None => Need::Offer(offer.to_owned()),
+        },
+    }
+}
+
+/// The document and the section: those without a number are no RFCs.
+fn section(written: &str) -> String {
+    let is_rfc = written.starts_with(|first: char| first.is_ascii_digit());
+    format!("{}{}", if is_rfc { "RFC " } else { "" }, written.replace(':', " "))
 }
 
 fn steps(line: &str) -> Vec<Step> {
@@ -106,6 +125,9 @@ fn steps(line: &str) -> Vec<Step> {
     }
     if let Some(keyword) = step.strip_prefix("offers-not ") {
         return vec![Step::OffersNot(keyword.to_owned())];
+    }
+    if let Some(keyword) = step.strip_prefix("offers-alone ") {
+        return vec![Step::OffersAlone(keyword.to_owned())];
     }
     if let Some(keyword) = step.strip_prefix("offers ") {
         return vec![Step::Offers(keyword.to_owned())];

@@ -1,10 +1,12 @@
 //! A plain LMTP server that can be broken in many ways, to test a tester of servers with.
 
 mod fault;
+mod twisted;
 
 use lmtp_conformance::Peer;
 
 pub use fault::Fault;
+pub use twisted::{Twist, Twisted};
 
 use crate::served::Served;
 
@@ -265,7 +267,7 @@ impl Broken {
     fn rcpt(&mut self, argument: &str) {
         match self.path(argument, "TO:") {
             Err(code) => self.say(code, "no path"),
-            Ok(path) if !is_address(path) => self.say(501, "no address"),
+            Ok(path) if !(is_address(path) || path.eq_ignore_ascii_case("postmaster")) => self.say(501, "no address"),
             Ok(_) if !self.has_sender || self.has_chunks => self.say(503, "not now"),
             Ok(path) if path.starts_with("no") => {
                 self.refused += 1;
