@@ -27,7 +27,7 @@ impl Level {
 /// What a check cannot do without.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Need {
-    /// That the server offers this extension; else the check does not apply.
+    /// That the server offers this extension, with these words behind it; else the check does not apply.
     Offer(String),
     /// That it does not; else the check does not apply.
     NoOffer(String),
@@ -39,6 +39,8 @@ pub enum Need {
     Other,
     /// How long it waits for a client, from the user; else the check is not run.
     Idle,
+    /// Who may log in, from the user; else the check is not run.
+    Login,
 }
 
 /// A conversation, and what it holds a server to.
@@ -73,6 +75,7 @@ pub fn catalogue() -> Vec<Check> {
         include_str!("../checks/starttls.txt"),
         include_str!("../checks/addresses.txt"),
         include_str!("../checks/extensions.txt"),
+        include_str!("../checks/auth.txt"),
         include_str!("../checks/timeouts.txt"),
     ];
     files.into_iter().flat_map(script::parse).collect()

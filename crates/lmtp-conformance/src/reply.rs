@@ -9,6 +9,8 @@ pub struct Reply {
     pub code: u16,
     /// The text of each line, behind the code.
     pub lines: Vec<String>,
+    /// Whether its last line is the code, without even a blank behind it.
+    pub is_bare: bool,
 }
 
 impl Reply {
@@ -72,11 +74,12 @@ impl Reader {
                 Some(_) => return Err(bad("neither blank nor hyphen behind the code")),
             };
             let text = String::from_utf8_lossy(line.get(4..).unwrap_or_default()).into_owned();
-            let so_far = reply.get_or_insert_with(|| Reply { code, lines: Vec::new() });
+            let so_far = reply.get_or_insert_with(|| Reply { code, lines: Vec::new(), is_bare: false });
             if so_far.code != code {
                 return Err(bad("another code within a reply"));
             }
             so_far.lines.push(text);
+            so_far.is_bare = line.len() == 3;
             if last {
                 return Ok(reply.expect("a line was read"));
             }

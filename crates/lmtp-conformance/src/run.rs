@@ -1,5 +1,6 @@
 //! Playing one check.
 
+mod auth;
 mod offered;
 
 use std::fmt::Write as _;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use crate::check::{Check, Need};
 use crate::conversation::{Conversation, NoTls};
+use crate::login::Login;
 use crate::reply::{NoReply, Reader};
 use crate::script::Step;
 
@@ -23,6 +25,8 @@ pub struct Addresses {
     pub full: Option<String>,
     /// How long it waits for a client that says nothing, if known.
     pub idle: Option<Duration>,
+    /// Who may log in, if anybody.
+    pub login: Option<Login>,
 }
 
 /// How much longer than it says a server may wait.
@@ -65,6 +69,7 @@ pub fn run_cut(check: &Check, addresses: &Addresses, conversation: &mut dyn Conv
         Need::Other if addresses.other.is_none() => Some("a second address was not given"),
         Need::Full if addresses.full.is_none() => Some("an address that cannot be delivered to was not given"),
         Need::Idle if addresses.idle.is_none() => Some("how long the server waits was not given"),
+        Need::Login if addresses.login.is_none() => Some("nobody who may log in was given"),
         _ => None,
     });
     if let Some(why) = missing {
@@ -76,6 +81,7 @@ pub fn run_cut(check: &Check, addresses: &Addresses, conversation: &mut dyn Conv
         transcript: Vec::new(),
         offers: Vec::new(),
         cut,
+        login: addresses.login.as_ref(),
         after_lhlo: false,
         replies: 0,
         last: 0,
@@ -84,7 +90,7 @@ pub fn run_cut(check: &Check, addresses: &Addresses, conversation: &mut dyn Conv
         Ok(()) => Outcome::Passed,
         Err(outcome) => outcome,
     };
-    Verdict { outcome, transcript: play.transcript }
+    play.verdict(outcome)
 }
 
 struct Play<'c> {
@@ -94,6 +100,8 @@ struct Play<'c> {
     /// What the last reply to LHLO offered, a line each.
     offers: Vec<String>,
     cut: usize,
+    /// Whose password is not shown.
+    login: Option<&'c Login>,
     /// Whether the last line that was sent is LHLO.
     after_lhlo: bool,
     replies: usize,
@@ -126,6 +134,11 @@ impl Play<'_> {
                 }
                 Step::Beyond(keyword) if keyword == "SIZE" => self.beyond_size()?,
                 Step::Beyond(keyword) => self.beyond(keyword, addresses)?,
+                Step::Challenge => {
+                    self.flush(&mut ahead);
+                    self.challenge()?;
+                }
+                Step::Unless(pattern) => self.unless(pattern)?,
                 Step::Idle => {
                     self.flush(&mut ahead);
                     self.conversation.wait(addresses.idle.unwrap_or_default() + GRACE);
@@ -232,7 +245,7 @@ impl Play<'_> {
             return;
         }
         for line in ahead.split_inclusive(|&octet| octet == b'\n') {
-            self.transcript.push(format!("C: {}", shown(line)));
+            self.transcript.push(format!("C: {}", self.shown(line)));
         }
         for piece in ahead.chunks(self.cut.max(1)) {
             self.conversation.send(piece);
@@ -308,6 +321,8 @@ pub(crate) fn octets(text: &str, addresses: &Addresses) -> Vec<u8> {
                     "bad" => octets.extend(addresses.bad.as_deref().unwrap_or_default().as_bytes()),
                     "other" => octets.extend(addresses.other.as_deref().unwrap_or_default().as_bytes()),
                     "full" => octets.extend(addresses.full.as_deref().unwrap_or_default().as_bytes()),
+                    "plain" => octets.extend(addresses.login.as_ref().map(Login::plain).unwrap_or_default().bytes()),
+                    "wrong" => octets.extend(addresses.login.as_ref().map(Login::wrong).unwrap_or_default().bytes()),
                     repeated => {
                         let (part, count) = repeated.rsplit_once('*').expect("what, and how often");
                         octets.extend(self::octets(part, addresses).repeat(count.parse().expect("a count")));

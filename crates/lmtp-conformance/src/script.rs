@@ -11,6 +11,8 @@
 //! | `offers-alone WORD` | it offered it without anything behind |
 //! | `tls` `tls or closed` | TLS begins; or the server has closed the connection by then |
 //! | `beyond WORD` | as many as LIMITS has under that word are taken, and one more is not; `SIZE` is that of SIZE |
+//! | `challenge` | a 334 with base64 and nothing else |
+//! | `unless CODE` | the check does not apply where the last reply was this one |
 //! | `idle` | what comes next may take as long as the server waits for a client |
 //! | `open` `mail N` `data` `alive` `closed` | the common passages |
 //! | `over` | at the end: the server may close or stay |
@@ -19,8 +21,10 @@
 //! A check that does not say `closed` at its end goes on with QUIT, 221 and the close.
 //!
 //! Words of `needs=` are in [`need`]: one of them, or what has to be offered, or with `not-` before it what must not be.
+//! A `+` in what has to be offered is a blank: `AUTH+PLAIN`.
 //!
-//! `{good} {other} {bad} {full}` addresses, `{a*N}` is N times `a`.
+//! `{good} {other} {bad} {full}` addresses, `{a*N}` is N times `a`. `{plain} {wrong}` is what PLAIN
+//! says of who may log in, with the password and with another.
 
 use crate::check::{Check, Level, Need};
 
@@ -42,6 +46,10 @@ pub(crate) enum Step {
     },
     /// As many as the server says that it takes, and one more.
     Beyond(String),
+    /// A 334 with a challenge.
+    Challenge,
+    /// The check does not apply behind such a reply.
+    Unless(String),
     /// What comes next may take as long as the server waits.
     Idle,
     /// Nothing is asked of what comes next. Only at the end of a text.
@@ -90,9 +98,10 @@ fn need(word: &str) -> Need {
         "full" => Need::Full,
         "other" => Need::Other,
         "idle" => Need::Idle,
+        "login" => Need::Login,
         offer => match offer.strip_prefix("not-") {
             Some(offer) => Need::NoOffer(offer.to_owned()),
-            None => Need::Offer(offer.to_owned()),
+            None => Need::Offer(offer.replace('+', " ")),
         },
     }
 }
@@ -147,6 +156,8 @@ fn steps(line: &str) -> Vec<Step> {
         ("over", "") => vec![Step::Over],
         ("tls", words) => vec![Step::Tls { may_fail: words == "or closed" }],
         ("beyond", keyword) => vec![Step::Beyond(keyword.to_owned())],
+        ("challenge", "") => vec![Step::Challenge],
+        ("unless", code) => vec![Step::Unless(code.to_owned())],
         ("idle", "") => vec![Step::Idle],
         ("closed", "") => vec![Step::Closed],
         _ => panic!("{step} is no step"),

@@ -1,7 +1,8 @@
 //! `lmtp conformance server`: the checks against a server on a socket.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod profile;
+
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
@@ -11,9 +12,9 @@ use lmtp_conformance::property::{self, Settings};
 use lmtp_conformance::{
     Addresses, Check, Conversation, Lost, Outcome, Socket, SocketTarget, Tls, Verdict, catalogue, run as play,
 };
-use serde::Deserialize;
 use serde_json::json;
 
+use self::profile::Profile;
 use super::{Choice, Head};
 use crate::console::{self, Console};
 use crate::exit::Exit;
@@ -43,7 +44,16 @@ pub(super) struct Server {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
     idle: Option<u64>,
 
-    /// A TOML file with `good`, `bad`, `full`, `idle`, and a table `skip` of checks that are not run: their names and why.
+    /// Who may log in, for the checks of AUTH. Without the password it is that of --auth-password-file, or of the environment:
+    /// LMTP_AUTH_PASSWORD.
+    #[arg(long, value_name = "USER[:PASSWORD]")]
+    auth: Option<String>,
+
+    /// The password of --auth: what is in this file.
+    #[arg(long, value_name = "FILE", requires = "auth")]
+    auth_password_file: Option<PathBuf>,
+
+    /// A TOML file with `good`, `bad`, `full`, `idle`, `auth`, `auth_password_file`, and a table `skip` of checks that are not run: their names and why.
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
 
@@ -179,47 +189,6 @@ const GONE: &str = "no connection: ";
 
 fn not_run(why: String) -> Verdict {
     Verdict { outcome: Outcome::NotRun(why), transcript: Vec::new() }
-}
-
-/// What is known of a server, for every run.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Profile {
-    good: Vec<String>,
-    bad: Option<String>,
-    full: Option<String>,
-    idle: Option<u64>,
-    skip: BTreeMap<String, String>,
-}
-
-impl Profile {
-    fn read(file: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))
-    }
-}
-
-impl Server {
-    /// The addresses of the command line, else those of the profile.
-    fn addresses(&self, profile: &Profile) -> Result<Addresses, String> {
-        let known = |text: &String| -> Result<String, String> {
-            text.parse::<ForwardPath>().map(|path| path.to_string()).map_err(|error| format!("{text}: {error}"))
-        };
-        let one = |said: &Option<ForwardPath>, known_as: &Option<String>| match said {
-            Some(path) => Ok(Some(path.to_string())),
-            None => known_as.as_ref().map(known).transpose(),
-        };
-        let said = self.good.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let good = if said.is_empty() { profile.good.iter().map(known).collect::<Result<_, _>>()? } else { said };
-        let mut good = good.into_iter();
-        Ok(Addresses {
-            good: good.next().ok_or("an address that the server accepts is needed: --good")?,
-            other: good.next(),
-            bad: one(&self.bad, &profile.bad)?,
-            full: one(&self.full, &profile.full)?,
-            idle: self.idle.or(profile.idle).map(Duration::from_secs),
-        })
-    }
 }
 
 /// The name of the made-up conversations among the checks.

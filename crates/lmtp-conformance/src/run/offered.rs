@@ -34,6 +34,10 @@ impl Play<'_> {
     }
 }
 
-pub(super) fn has_keyword(line: &str, keyword: &str) -> bool {
-    line.split(' ').next().is_some_and(|word| word.eq_ignore_ascii_case(keyword))
+/// Whether a line offers this, with the words that are behind it here.
+pub(super) fn has_keyword(line: &str, offer: &str) -> bool {
+    let (mut offered, mut wanted) = (line.split(' '), offer.split(' '));
+    let is = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
+    is(offered.next().unwrap_or_default(), wanted.next().unwrap_or_default())
+        && wanted.all(|word| offered.clone().any(|one| is(one, word)))
 }
