@@ -1,5 +1,6 @@
 //! A check, and the catalogue of all of them.
 
+use crate::run::Addresses;
 use crate::script::{self, Step};
 
 /// How strongly a document asks for it.
@@ -61,6 +62,20 @@ pub struct Check {
     pub(crate) steps: Vec<Step>,
 }
 
+impl Check {
+    /// Why it cannot be run with what is known of the server.
+    pub fn missing(&self, addresses: &Addresses) -> Option<&'static str> {
+        self.needs.iter().find_map(|need| match need {
+            Need::Bad if addresses.bad.is_none() => Some("an address to be refused was not given"),
+            Need::Other if addresses.other.is_none() => Some("a second address was not given"),
+            Need::Full if addresses.full.is_none() => Some("an address that cannot be delivered to was not given"),
+            Need::Idle if addresses.idle.is_none() => Some("how long the server waits was not given"),
+            Need::Login if addresses.login.is_none() => Some("nobody who may log in was given"),
+            _ => None,
+        })
+    }
+}
+
 /// Every check of a server.
 pub fn catalogue() -> Vec<Check> {
     let files = [
@@ -77,6 +92,7 @@ pub fn catalogue() -> Vec<Check> {
         include_str!("../checks/extensions.txt"),
         include_str!("../checks/auth.txt"),
         include_str!("../checks/timeouts.txt"),
+        include_str!("../checks/shutdown.txt"),
     ];
     files.into_iter().flat_map(script::parse).collect()
 }

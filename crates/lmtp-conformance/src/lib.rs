@@ -36,6 +36,7 @@ pub mod reply;
 mod run;
 mod script;
 mod socket;
+mod volume;
 
 pub use check::{Check, Level, Need, catalogue};
 pub use conversation::{Conversation, Lost, Memory, NoTls, Peer};

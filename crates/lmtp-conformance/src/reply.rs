@@ -91,6 +91,18 @@ impl Reader {
         !self.read.is_empty()
     }
 
+    /// Whether the connection has ended, and all was taken.
+    pub fn is_at_end(&mut self, conversation: &mut dyn Conversation) -> bool {
+        if !self.read.is_empty() {
+            return false;
+        }
+        match conversation.read() {
+            Ok(octets) => self.read = octets,
+            Err(lost) => return lost == Lost::Closed,
+        }
+        false
+    }
+
     fn line(&mut self, conversation: &mut dyn Conversation) -> Result<Vec<u8>, NoReply> {
         loop {
             if let Some(end) = self.read.iter().position(|&octet| octet == b'\n') {

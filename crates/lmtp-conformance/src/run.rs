@@ -2,6 +2,7 @@
 
 mod auth;
 mod offered;
+mod stop;
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -64,15 +65,7 @@ pub fn run(check: &Check, addresses: &Addresses, conversation: &mut dyn Conversa
 
 /// Runs a check, sending no more than `cut` octets at a time.
 pub fn run_cut(check: &Check, addresses: &Addresses, conversation: &mut dyn Conversation, cut: usize) -> Verdict {
-    let missing = check.needs.iter().find_map(|need| match need {
-        Need::Bad if addresses.bad.is_none() => Some("an address to be refused was not given"),
-        Need::Other if addresses.other.is_none() => Some("a second address was not given"),
-        Need::Full if addresses.full.is_none() => Some("an address that cannot be delivered to was not given"),
-        Need::Idle if addresses.idle.is_none() => Some("how long the server waits was not given"),
-        Need::Login if addresses.login.is_none() => Some("nobody who may log in was given"),
-        _ => None,
-    });
-    if let Some(why) = missing {
+    if let Some(why) = check.missing(addresses) {
         return Verdict { outcome: Outcome::NotRun(why.to_owned()), transcript: Vec::new() };
     }
     let mut play = Play {
@@ -137,6 +130,16 @@ impl Play<'_> {
                 Step::Challenge => {
                     self.flush(&mut ahead);
                     self.challenge()?;
+                }
+                Step::ExpectOrEnd(pattern) => {
+                    self.flush(&mut ahead);
+                    if !self.reply_or_end(pattern)? {
+                        return Ok(());
+                    }
+                }
+                Step::Stop => {
+                    self.flush(&mut ahead);
+                    self.stop()?;
                 }
                 Step::Unless(pattern) => self.unless(pattern)?,
                 Step::Idle => {

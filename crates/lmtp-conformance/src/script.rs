@@ -7,6 +7,7 @@
 //! | `C: TEXT` | send a line; lines go out together, when a reply is next awaited |
 //! | `D: TEXT` | send octets as they stand |
 //! | `S: CODE [xN]` | N replies, each of this code; `y` and `z` are any digit, `a\|b` is either |
+//! | `S: CODE or closed` | a reply of this code, or the end of the connection and of the check |
 //! | `offers WORD` `offers-not WORD` | the last reply to LHLO offered it, or did not |
 //! | `offers-alone WORD` | it offered it without anything behind |
 //! | `tls` `tls or closed` | TLS begins; or the server has closed the connection by then |
@@ -14,6 +15,7 @@
 //! | `challenge` | a 334 with base64 and nothing else |
 //! | `unless CODE` | the check does not apply where the last reply was this one |
 //! | `idle` | what comes next may take as long as the server waits for a client |
+//! | `stop` | the server is told to stop |
 //! | `open` `mail N` `data` `alive` `closed` | the common passages |
 //! | `over` | at the end: the server may close or stay |
 //!
@@ -33,6 +35,8 @@ use crate::check::{Check, Level, Need};
 pub(crate) enum Step {
     Send(String),
     Expect(String),
+    /// A reply, or the end of the connection, and of the check.
+    ExpectOrEnd(String),
     /// The extension was offered in the reply to LHLO.
     Offers(String),
     Closed,
@@ -50,6 +54,8 @@ pub(crate) enum Step {
     Challenge,
     /// The check does not apply behind such a reply.
     Unless(String),
+    /// The server is told to stop.
+    Stop,
     /// What comes next may take as long as the server waits.
     Idle,
     /// Nothing is asked of what comes next. Only at the end of a text.
@@ -128,6 +134,9 @@ fn steps(line: &str) -> Vec<Step> {
     if let Some(text) = step.strip_prefix("D: ") {
         return send(text);
     }
+    if let Some(pattern) = step.strip_prefix("S: ").and_then(|text| text.strip_suffix(" or closed")) {
+        return vec![Step::ExpectOrEnd(pattern.to_owned())];
+    }
     if let Some(text) = step.strip_prefix("S: ") {
         let (pattern, count) = text.split_once(" x").unwrap_or((text, "1"));
         return expect(pattern, count.parse().expect("a count"));
@@ -156,6 +165,7 @@ fn steps(line: &str) -> Vec<Step> {
         ("over", "") => vec![Step::Over],
         ("tls", words) => vec![Step::Tls { may_fail: words == "or closed" }],
         ("beyond", keyword) => vec![Step::Beyond(keyword.to_owned())],
+        ("stop", "") => vec![Step::Stop],
         ("challenge", "") => vec![Step::Challenge],
         ("unless", code) => vec![Step::Unless(code.to_owned())],
         ("idle", "") => vec![Step::Idle],

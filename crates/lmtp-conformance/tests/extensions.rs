@@ -1,4 +1,4 @@
-//! The checks of extensions: our server passes them with all that it can offer, and each fails where its rule is broken.
+//! The checks of extensions and of stopping: our server passes them with all that it can offer, and each fails where its rule is broken.
 
 use std::collections::BTreeSet;
 
@@ -80,6 +80,9 @@ const TWISTS: &[(&str, Twist)] = &[
     ("extensions/xclient-without-attributes", Answers("XCLIENT", "220 well")),
     ("extensions/xclient-amid-a-transaction", Answers("XCLIENT", "220 well")),
     ("extensions/xforward", Answers("XFORWARD", "501 5.5.4 what")),
+    ("shutdown/idle", Says("421", "221")),
+    ("shutdown/amid-a-transaction", Says("421", "221")),
+    ("shutdown/amid-content", Answers(".", "554 5.3.2 no\r\n554 5.3.2 no")),
 ];
 
 /// The same, of servers that do not offer it, or offer it and do not have it.
@@ -137,7 +140,7 @@ fn each_check_fails_where_its_rule_is_broken() {
         assert!(matches!(verdict.outcome, Outcome::Failed(_)), "{id}: {verdict:#?}");
         twisted.insert(id.to_owned());
     }
-    let groups = ["addresses/", "extensions/"];
+    let groups = ["addresses/", "extensions/", "shutdown/"];
     let all =
         catalogue().into_iter().map(|check| check.id).filter(|id| groups.iter().any(|group| id.starts_with(group)));
     assert_eq!(twisted, all.collect());

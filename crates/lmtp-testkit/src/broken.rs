@@ -8,19 +8,6 @@ use lmtp_conformance::Peer;
 pub use fault::Fault;
 pub use twisted::{Twist, Twisted};
 
-use crate::served::Served;
-
-impl Peer for Served {
-    fn hear(&mut self, octets: &[u8]) -> Vec<u8> {
-        Served::hear(self, octets);
-        std::mem::take(&mut self.sent)
-    }
-
-    fn has_closed(&self) -> bool {
-        self.is_over
-    }
-}
-
 #[derive(Debug, PartialEq, Eq)]
 enum Reading {
     Commands,

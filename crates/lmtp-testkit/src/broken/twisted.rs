@@ -4,6 +4,22 @@ use lmtp_conformance::Peer;
 
 use crate::served::Served;
 
+impl Peer for Served {
+    fn hear(&mut self, octets: &[u8]) -> Vec<u8> {
+        Served::hear(self, octets);
+        std::mem::take(&mut self.sent)
+    }
+
+    fn has_closed(&self) -> bool {
+        self.is_over
+    }
+
+    fn stop(&mut self) -> bool {
+        self.server.shut_down();
+        true
+    }
+}
+
 /// What is wrong with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Twist {
@@ -60,5 +76,9 @@ impl Peer for Twisted {
 
     fn has_closed(&self) -> bool {
         Peer::has_closed(&self.served)
+    }
+
+    fn stop(&mut self) -> bool {
+        self.served.stop()
     }
 }
