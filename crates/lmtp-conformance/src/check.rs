@@ -40,7 +40,7 @@ pub enum Need {
     Other,
     /// How long it waits for a client, from the user; else the check is not run.
     Idle,
-    /// Who may log in, from the user; else the check is not run.
+    /// Who may log in, from the user; else the check is not run, where the server offers it.
     Login,
 }
 
@@ -63,14 +63,13 @@ pub struct Check {
 }
 
 impl Check {
-    /// Why it cannot be run with what is known of the server.
+    /// Why it cannot be run, if that is known before the server has said what it offers.
     pub fn missing(&self, addresses: &Addresses) -> Option<&'static str> {
         self.needs.iter().find_map(|need| match need {
             Need::Bad if addresses.bad.is_none() => Some("an address to be refused was not given"),
             Need::Other if addresses.other.is_none() => Some("a second address was not given"),
             Need::Full if addresses.full.is_none() => Some("an address that cannot be delivered to was not given"),
             Need::Idle if addresses.idle.is_none() => Some("how long the server waits was not given"),
-            Need::Login if addresses.login.is_none() => Some("nobody who may log in was given"),
             _ => None,
         })
     }

@@ -232,11 +232,17 @@ impl Play<'_> {
 
     fn needs(&self, check: &Check) -> Result<(), Outcome> {
         let wanting = check.needs.iter().find_map(|need| match need {
-            Need::Offer(offer) if !self.offers(offer) => Some(format!("the server does not offer {offer}")),
-            Need::NoOffer(offer) if self.offers(offer) => Some(format!("the server offers {offer}")),
+            Need::Offer(offer) if !self.offers(offer) => {
+                Some(Outcome::NotApplicable(format!("the server does not offer {offer}")))
+            }
+            Need::NoOffer(offer) if self.offers(offer) => {
+                Some(Outcome::NotApplicable(format!("the server offers {offer}")))
+            }
+            // Where nobody can log in, nobody has to be named.
+            Need::Login if self.login.is_none() => Some(Outcome::NotRun("nobody who may log in was given".to_owned())),
             _ => None,
         });
-        wanting.map_or(Ok(()), |why| Err(Outcome::NotApplicable(why)))
+        wanting.map_or(Ok(()), Err)
     }
 
     fn offers(&self, keyword: &str) -> bool {

@@ -75,7 +75,6 @@ fn checked(config: ServerConfig, security: Security, only: &str, idle: Option<Du
 }
 
 const NO_IDLE: &str = "how long the server waits was not given";
-const NO_LOGIN: &str = "nobody who may log in was given";
 const NO_STOP: &str = "how to stop the server was not given";
 const NO_MAILMAX: &str = "the server tells no MAILMAX";
 
@@ -94,7 +93,7 @@ fn reasons(known: &[&str], unoffered: &[&str]) -> BTreeSet<String> {
 fn all_of_it_with_starttls() {
     let mut config = ServerConfig::default();
     (config.offer.binary_mime, config.limits.recipients) = (true, 150);
-    let expected = reasons(&[NO_IDLE, NO_LOGIN, NO_STOP, NO_MAILMAX], &["REQUIRETLS"]);
+    let expected = reasons(&[NO_IDLE, NO_STOP, NO_MAILMAX], &["REQUIRETLS"]);
     assert_eq!(checked(config, Security::StartTls, "", None), expected);
 }
 
@@ -102,7 +101,7 @@ fn all_of_it_with_starttls() {
 fn all_of_it_within_tls() {
     let mut config = ServerConfig::default();
     config.offer.require_tls = true;
-    let expected = reasons(&[NO_IDLE, NO_LOGIN, NO_STOP, NO_MAILMAX], &["BINARYMIME", "STARTTLS"]);
+    let expected = reasons(&[NO_IDLE, NO_STOP, NO_MAILMAX], &["BINARYMIME", "STARTTLS"]);
     assert_eq!(checked(config, Security::Tls, "", None), expected);
 }
 
