@@ -219,7 +219,7 @@ fn a_command_that_fails_is_no_verdict() {
     for command in ["false", "/no/such/program"] {
         let (code, said) =
             check(&[], &["--only", "shutdown/", "--cases", "0", "--timeout", "1", "--shutdown", command]);
-        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(code, Some(78), "{said}");
         assert_eq!(said.matches(&format!("--shutdown {command}: ")).count(), 3, "{said}");
     }
 }

@@ -155,6 +155,10 @@ pub(super) fn run(args: &Server) -> Exit {
         console.error("the server could not be reached for all of the checks");
         return Exit::TryLater;
     }
+    if let Some(why) = results.iter().find_map(|(_, verdict)| shutdown::trouble(verdict)) {
+        console.error(why);
+        return Exit::Configuration;
+    }
     if matches!(made_up, Some(Err(_))) { Exit::NotAsScripted } else { super::exit(heads(&results)) }
 }
 
@@ -258,4 +262,4 @@ Exit codes:
    3  every MUST and SHOULD is kept, something that peers expect is not
   64  the command line is wrong
   75  the server cannot be reached
-  78  a file cannot be read or written";
+  78  a file cannot be read or written, or the command of --shutdown fails";

@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
-use lmtp_conformance::{Addresses, Check, Conversation, Lost, NoTls, Socket, Verdict, run};
+use lmtp_conformance::{Addresses, Check, Conversation, Lost, NoTls, Outcome, Socket, Verdict, run};
 
 use super::line::{Line, gone};
 use super::not_run;
@@ -78,6 +78,14 @@ impl Conversation for Held {
         // The other end stays until the command has been started.
         let _ = self.arrive.send(());
         self.told.recv().unwrap_or_else(|_| Err("the command was not started".to_owned()))
+    }
+}
+
+/// What was wrong with the command.
+pub(super) fn trouble(verdict: &Verdict) -> Option<&str> {
+    match &verdict.outcome {
+        Outcome::NotRun(why) if why.starts_with("--shutdown ") => Some(why),
+        _ => None,
     }
 }
 
