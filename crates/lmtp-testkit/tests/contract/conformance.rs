@@ -6,9 +6,13 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use lmtp_conformance::property::{Settings, hold};
-use lmtp_conformance::{Addresses, Outcome, Socket as Line, SocketTarget, catalogue, run};
+use lmtp_conformance::{Addresses, Login, Outcome, Socket as Line, SocketTarget, catalogue, run};
+
+use lmtp_sasl::{AuthError, PlainServer, Secret, Verifier};
 
 use super::front::proto::RecipientId;
+use super::front::proto::auth::Mechanism;
+use super::front::proto::value::MechanismName;
 use super::front::{ForwardPath, Message, Peer, RcptParams, Reply, Security, Server, ServerConfig, Session, Verdicts};
 use super::served::begin;
 use crate::model;
@@ -18,7 +22,24 @@ use crate::pki::Pki;
 /// Keeps nothing, and answers by the name of the recipient.
 struct Forgetful;
 
+/// Bob may log in.
+struct OnlyBob;
+
+impl Verifier for OnlyBob {
+    fn check_password(&self, authcid: &str, password: &Secret) -> Result<(), AuthError> {
+        if (authcid, password.expose()) == ("bob", "tanstaaf") { Ok(()) } else { Err(AuthError::Refused) }
+    }
+
+    fn authorize(&self, authcid: &str, authzid: &str) -> Result<(), AuthError> {
+        if authcid == authzid { Ok(()) } else { Err(AuthError::Refused) }
+    }
+}
+
 impl Session for Forgetful {
+    fn mechanism(&mut self, name: &MechanismName) -> Option<Box<dyn Mechanism>> {
+        (name.as_str() == "PLAIN").then(|| -> Box<dyn Mechanism> { Box::new(PlainServer::new(OnlyBob)) })
+    }
+
     waiting! {
         fn rcpt(&mut self, to: &ForwardPath, _: &RcptParams) -> Result<(), Reply> {
             model::rcpt(to)
@@ -56,7 +77,7 @@ fn checked(config: ServerConfig, security: Security, only: &str, idle: Option<Du
         bad,
         full,
         idle,
-        ..Addresses::default()
+        login: Some(Login::new("bob", "tanstaaf").unwrap()),
     };
     let mut reasons = BTreeSet::new();
     for check in catalogue().into_iter().filter(|check| check.id.starts_with(only)) {
@@ -75,12 +96,13 @@ fn checked(config: ServerConfig, security: Security, only: &str, idle: Option<Du
 }
 
 const NO_IDLE: &str = "how long the server waits was not given";
+const AUTH: &str = "the server offers AUTH";
+const NO_DEMAND: &str = "the server says 250 before it comes to that";
 const NO_STOP: &str = "how to stop the server was not given";
 const NO_MAILMAX: &str = "the server tells no MAILMAX";
 
 /// What is not offered here, and what would want a client that is trusted.
-const UNOFFERED: [&str; 10] =
-    ["AUTH", "AUTH PLAIN", "DELIVERBY", "DSN", "HELP", "IGNOREQUOTA", "MT-PRIORITY", "VRFY", "XCLIENT", "XFORWARD"];
+const UNOFFERED: [&str; 8] = ["DELIVERBY", "DSN", "HELP", "IGNOREQUOTA", "MT-PRIORITY", "VRFY", "XCLIENT", "XFORWARD"];
 
 /// These reasons, and that of each extension that is not offered.
 fn reasons(known: &[&str], unoffered: &[&str]) -> BTreeSet<String> {
@@ -93,7 +115,7 @@ fn reasons(known: &[&str], unoffered: &[&str]) -> BTreeSet<String> {
 fn all_of_it_with_starttls() {
     let mut config = ServerConfig::default();
     (config.offer.binary_mime, config.limits.recipients) = (true, 150);
-    let expected = reasons(&[NO_IDLE, NO_STOP, NO_MAILMAX], &["REQUIRETLS"]);
+    let expected = reasons(&[NO_IDLE, NO_STOP, NO_MAILMAX], &["AUTH", "AUTH PLAIN", "REQUIRETLS"]);
     assert_eq!(checked(config, Security::StartTls, "", None), expected);
 }
 
@@ -101,7 +123,8 @@ fn all_of_it_with_starttls() {
 fn all_of_it_within_tls() {
     let mut config = ServerConfig::default();
     config.offer.require_tls = true;
-    let expected = reasons(&[NO_IDLE, NO_STOP, NO_MAILMAX], &["BINARYMIME", "STARTTLS"]);
+    config.offer.auth = vec!["PLAIN".parse().unwrap()];
+    let expected = reasons(&[NO_IDLE, NO_STOP, NO_MAILMAX, AUTH, NO_DEMAND], &["BINARYMIME", "STARTTLS"]);
     assert_eq!(checked(config, Security::Tls, "", None), expected);
 }
 
