@@ -15,8 +15,12 @@ use crate::hint;
 pub(crate) enum Exit {
     /// All went as asked.
     Done = 0,
-    /// The demonstration did not go as scripted, or a check of conformance failed.
+    /// The demonstration did not go as scripted, or a MUST is not kept in a check of conformance.
     NotAsScripted = 1,
+    /// A SHOULD is not kept, and every MUST is.
+    NotAsAdvised = 2,
+    /// What peers expect is not so, and every MUST and SHOULD is kept.
+    NotAsExpected = 3,
     /// The command line is wrong; nothing was dialled (`EX_USAGE`).
     Usage = 64,
     /// The message holds what must not be sent (`EX_DATAERR`).

@@ -90,7 +90,7 @@ fn mechanism(choice: AuthChoice, user: Option<&str>, secret: Option<&Secret>) ->
 }
 
 /// The secret in a file, without the line end that editors put behind it.
-fn read_secret(path: &Path) -> Result<Secret, Fault> {
+pub(crate) fn read_secret(path: &Path) -> Result<Secret, Fault> {
     let shown = path.display();
     let mut text = fs::read_to_string(path)
         .map_err(|error| fault(&format!("{shown}: cannot be read: {error}")).with_source(error))?;

@@ -30,6 +30,14 @@ pub trait Conversation {
     fn secure(&mut self) -> Result<(), NoTls> {
         Err(NoTls::Unsupported)
     }
+    /// Tells the server to stop, as whoever runs it would.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be told: why.
+    fn stop(&mut self) -> Result<(), String> {
+        Err("how to stop the server was not given".to_owned())
+    }
     /// From now on waits up to this long when it reads.
     fn wait(&mut self, _: Duration) {}
 }
@@ -42,6 +50,10 @@ pub trait Peer {
     fn has_closed(&self) -> bool;
     /// Told that TLS has begun, as if it had, behind its 220 to STARTTLS. Whether it can be.
     fn secure(&mut self) -> bool {
+        false
+    }
+    /// Told to stop, as by whoever runs it. Whether it can be.
+    fn stop(&mut self) -> bool {
         false
     }
 }
@@ -81,6 +93,14 @@ impl<P: Peer> Conversation for Memory<P> {
             return Err(NoTls::Unsupported);
         }
         // What it had read before may be answered now.
+        self.said.extend(self.peer.hear(b""));
+        Ok(())
+    }
+
+    fn stop(&mut self) -> Result<(), String> {
+        if !self.peer.stop() {
+            return Err("the server cannot be told to stop".to_owned());
+        }
         self.said.extend(self.peer.hear(b""));
         Ok(())
     }

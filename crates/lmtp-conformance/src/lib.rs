@@ -30,13 +30,16 @@
 mod check;
 pub mod client;
 mod conversation;
+mod login;
 pub mod property;
 pub mod reply;
 mod run;
 mod script;
 mod socket;
+mod volume;
 
 pub use check::{Check, Level, Need, catalogue};
 pub use conversation::{Conversation, Lost, Memory, NoTls, Peer};
+pub use login::Login;
 pub use run::{Addresses, Outcome, Verdict, run, run_cut};
 pub use socket::{Socket, SocketTarget, Tls};

@@ -1,5 +1,6 @@
 //! Conversations that are made up, judged by a slow model, and shrunk when they fail.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 
 use proptest::collection::vec;
@@ -72,6 +73,15 @@ impl Model {
             Say::Chunk { last: false } => self.has_sender && self.recipients == 0,
             Say::Rcpt => self.has_chunks,
             _ => false,
+        }
+    }
+
+    /// How many messages are delivered at most by what is said next.
+    fn messages(&self, say: Say) -> usize {
+        match say {
+            Say::Data(_) if self.has_chunks => 0,
+            Say::Data(_) | Say::Chunk { last: true } => self.recipients,
+            _ => 0,
         }
     }
 
@@ -162,29 +172,65 @@ pub struct Settings {
     pub chunking: bool,
 }
 
+impl Settings {
+    fn runner(&self) -> TestRunner {
+        let config = ProptestConfig {
+            cases: self.cases,
+            failure_persistence: None,
+            max_shrink_iters: 2_000,
+            ..ProptestConfig::default()
+        };
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&self.seed.to_le_bytes());
+        TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
+    }
+
+    /// What is said, and how many octets at a time.
+    fn conversations(&self) -> impl Strategy<Value = (Vec<Step>, usize)> + use<> {
+        (steps(self.chunking), prop_oneof![Just(usize::MAX), 1..40_usize])
+    }
+
+    /// How many messages the conversations deliver at most if none fails, one for each recipient.
+    pub fn messages(&self) -> usize {
+        let count = Cell::new(0);
+        let counted = self.runner().run(&self.conversations(), |(steps, _)| {
+            let mut model = Model::default();
+            for &(say, _) in std::iter::once(&(Say::Lhlo, true)).chain(&steps) {
+                if !model.leaves_open(say) {
+                    count.set(count.get() + model.messages(say));
+                    model.replies(say);
+                }
+            }
+            Ok(())
+        });
+        debug_assert!(counted.is_ok(), "nothing fails");
+        count.get()
+    }
+}
+
 /// Holds made-up conversations, each on a connection of its own.
-pub fn hold<C: Conversation>(settings: &Settings, mut connect: impl FnMut() -> C) -> Result<(), Counterexample> {
-    let config = ProptestConfig {
-        cases: settings.cases,
-        failure_persistence: None,
-        max_shrink_iters: 2_000,
-        ..ProptestConfig::default()
-    };
-    let mut seed = [0; 32];
-    seed[..8].copy_from_slice(&settings.seed.to_le_bytes());
-    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
+pub fn hold<C: Conversation>(settings: &Settings, connect: impl FnMut() -> C) -> Result<(), Counterexample> {
+    hold_within(settings, usize::MAX, connect)
+}
+
+/// Holds made-up conversations that deliver no more than `most` messages together: what would deliver more is left out.
+pub fn hold_within<C: Conversation>(
+    settings: &Settings,
+    most: usize,
+    mut connect: impl FnMut() -> C,
+) -> Result<(), Counterexample> {
     let connect = std::cell::RefCell::new(&mut connect);
-    let strategy = (steps(settings.chunking), prop_oneof![Just(usize::MAX), 1..40_usize]);
-    let result = runner.run(&strategy, |(steps, cut)| {
+    let left = Cell::new(most);
+    let result = settings.runner().run(&settings.conversations(), |(steps, cut)| {
         let mut conversation = (connect.borrow_mut())();
-        play(&steps, cut, &settings.good, &mut conversation, &mut Vec::new()).map_err(TestCaseError::fail)
+        play(&steps, cut, &settings.good, &left, &mut conversation, &mut Vec::new()).map_err(TestCaseError::fail)
     });
     match result {
         Ok(()) => Ok(()),
         Err(TestError::Abort(why)) => Err(Counterexample { why: why.to_string(), transcript: Vec::new() }),
         Err(TestError::Fail(why, (steps, cut))) => {
             let mut transcript = Vec::new();
-            let again = play(&steps, cut, &settings.good, &mut (connect.borrow_mut())(), &mut transcript);
+            let again = play(&steps, cut, &settings.good, &left, &mut (connect.borrow_mut())(), &mut transcript);
             Err(Counterexample { why: again.err().unwrap_or_else(|| format!("{why}, but not again")), transcript })
         }
     }
@@ -194,6 +240,7 @@ fn play(
     steps: &[Step],
     cut: usize,
     good: &str,
+    left: &Cell<usize>,
     conversation: &mut impl Conversation,
     transcript: &mut Vec<String>,
 ) -> Result<(), String> {
@@ -205,9 +252,11 @@ fn play(
     exchange(&mut ahead, &mut due, cut, conversation, &mut reader, transcript)?;
     let everything = std::iter::once(&(Say::Lhlo, true)).chain(steps);
     for &(say, waits) in everything {
-        if model.leaves_open(say) {
+        let messages = model.messages(say);
+        if model.leaves_open(say) || messages > left.get() {
             continue;
         }
+        left.set(left.get() - messages);
         ahead.extend_from_slice(&words(say, good));
         let mut replies = model.replies(say);
         if let Say::Data(body) = say

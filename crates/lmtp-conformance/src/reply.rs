@@ -9,6 +9,8 @@ pub struct Reply {
     pub code: u16,
     /// The text of each line, behind the code.
     pub lines: Vec<String>,
+    /// Whether its last line is the code, without even a blank behind it.
+    pub is_bare: bool,
 }
 
 impl Reply {
@@ -72,11 +74,12 @@ impl Reader {
                 Some(_) => return Err(bad("neither blank nor hyphen behind the code")),
             };
             let text = String::from_utf8_lossy(line.get(4..).unwrap_or_default()).into_owned();
-            let so_far = reply.get_or_insert_with(|| Reply { code, lines: Vec::new() });
+            let so_far = reply.get_or_insert_with(|| Reply { code, lines: Vec::new(), is_bare: false });
             if so_far.code != code {
                 return Err(bad("another code within a reply"));
             }
             so_far.lines.push(text);
+            so_far.is_bare = line.len() == 3;
             if last {
                 return Ok(reply.expect("a line was read"));
             }
@@ -86,6 +89,18 @@ impl Reader {
     /// Whether the server has said something that nothing has asked for.
     pub fn surplus(&self) -> bool {
         !self.read.is_empty()
+    }
+
+    /// Whether the connection has ended, and all was taken.
+    pub fn is_at_end(&mut self, conversation: &mut dyn Conversation) -> bool {
+        if !self.read.is_empty() {
+            return false;
+        }
+        match conversation.read() {
+            Ok(octets) => self.read = octets,
+            Err(lost) => return lost == Lost::Closed,
+        }
+        false
     }
 
     fn line(&mut self, conversation: &mut dyn Conversation) -> Result<Vec<u8>, NoReply> {

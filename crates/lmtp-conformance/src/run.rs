@@ -1,10 +1,15 @@
 //! Playing one check.
 
+mod auth;
+mod offered;
+mod stop;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::check::{Check, Need};
 use crate::conversation::{Conversation, NoTls};
+use crate::login::Login;
 use crate::reply::{NoReply, Reader, Reply};
 use crate::script::Step;
 
@@ -21,6 +26,8 @@ pub struct Addresses {
     pub full: Option<String>,
     /// How long it waits for a client that says nothing, if known.
     pub idle: Option<Duration>,
+    /// Who may log in, if anybody.
+    pub login: Option<Login>,
 }
 
 /// How much longer than it says a server may wait.
@@ -58,14 +65,7 @@ pub fn run(check: &Check, addresses: &Addresses, conversation: &mut dyn Conversa
 
 /// Runs a check, sending no more than `cut` octets at a time.
 pub fn run_cut(check: &Check, addresses: &Addresses, conversation: &mut dyn Conversation, cut: usize) -> Verdict {
-    let missing = check.needs.iter().find_map(|need| match need {
-        Need::Bad if addresses.bad.is_none() => Some("an address to be refused was not given"),
-        Need::Other if addresses.other.is_none() => Some("a second address was not given"),
-        Need::Full if addresses.full.is_none() => Some("an address that cannot be delivered to was not given"),
-        Need::Idle if addresses.idle.is_none() => Some("how long the server waits was not given"),
-        _ => None,
-    });
-    if let Some(why) = missing {
+    if let Some(why) = check.missing(addresses) {
         return Verdict { outcome: Outcome::NotRun(why.to_owned()), transcript: Vec::new() };
     }
     let mut play = Play {
@@ -74,6 +74,7 @@ pub fn run_cut(check: &Check, addresses: &Addresses, conversation: &mut dyn Conv
         transcript: Vec::new(),
         offers: Vec::new(),
         cut,
+        login: addresses.login.as_ref(),
         after_lhlo: false,
         replies: 0,
         last: 0,
@@ -82,7 +83,7 @@ pub fn run_cut(check: &Check, addresses: &Addresses, conversation: &mut dyn Conv
         Ok(()) => Outcome::Passed,
         Err(outcome) => outcome,
     };
-    Verdict { outcome, transcript: play.transcript }
+    play.verdict(outcome)
 }
 
 struct Play<'c> {
@@ -92,6 +93,8 @@ struct Play<'c> {
     /// What the last reply to LHLO offered, a line each.
     offers: Vec<String>,
     cut: usize,
+    /// Whose password is not shown.
+    login: Option<&'c Login>,
     /// Whether the last line that was sent is LHLO.
     after_lhlo: bool,
     replies: usize,
@@ -120,12 +123,29 @@ impl Play<'_> {
                 Step::Offers(keyword) => return Err(Outcome::Failed(format!("{keyword} is not offered"))),
                 Step::OffersNot(keyword) if !self.offers(keyword) => {}
                 Step::OffersNot(keyword) => return Err(Outcome::Failed(format!("{keyword} is offered"))),
+                Step::OffersAlone(keyword) => self.offers_alone(keyword)?,
                 Step::Tls { may_fail } => {
                     if !self.secure(*may_fail)? {
                         return Ok(());
                     }
                 }
+                Step::Beyond(keyword) if keyword == "SIZE" => self.beyond_size()?,
                 Step::Beyond(keyword) => self.beyond(keyword, addresses)?,
+                Step::Challenge => {
+                    self.flush(&mut ahead);
+                    self.challenge()?;
+                }
+                Step::ExpectOrEnd(pattern) => {
+                    self.flush(&mut ahead);
+                    if !self.reply_or_end(pattern)? {
+                        return Ok(());
+                    }
+                }
+                Step::Stop => {
+                    self.flush(&mut ahead);
+                    self.stop()?;
+                }
+                Step::Unless(pattern) => self.unless(pattern)?,
                 Step::Idle => {
                     self.flush(&mut ahead);
                     self.conversation.wait(addresses.idle.unwrap_or_default() + GRACE);
@@ -238,15 +258,22 @@ impl Play<'_> {
     }
 
     fn needs(&self, check: &Check) -> Result<(), Outcome> {
-        let missing = check.needs.iter().find_map(|need| match need {
-            Need::Offer(offer) if !self.offers(offer) => Some(offer),
+        let wanting = check.needs.iter().find_map(|need| match need {
+            Need::Offer(offer) if !self.offers(offer) => {
+                Some(Outcome::NotApplicable(format!("the server does not offer {offer}")))
+            }
+            Need::NoOffer(offer) if self.offers(offer) => {
+                Some(Outcome::NotApplicable(format!("the server offers {offer}")))
+            }
+            // Where nobody can log in, nobody has to be named.
+            Need::Login if self.login.is_none() => Some(Outcome::NotRun("nobody who may log in was given".to_owned())),
             _ => None,
         });
-        missing.map_or(Ok(()), |offer| Err(Outcome::NotApplicable(format!("the server does not offer {offer}"))))
+        wanting.map_or(Ok(()), Err)
     }
 
     fn offers(&self, keyword: &str) -> bool {
-        self.offers.iter().any(|line| line.split(' ').next().is_some_and(|word| word.eq_ignore_ascii_case(keyword)))
+        self.offers.iter().any(|line| offered::has_keyword(line, keyword))
     }
 
     fn flush(&mut self, ahead: &mut Vec<u8>) {
@@ -254,7 +281,7 @@ impl Play<'_> {
             return;
         }
         for line in ahead.split_inclusive(|&octet| octet == b'\n') {
-            self.transcript.push(format!("C: {}", shown(line)));
+            self.transcript.push(format!("C: {}", self.shown(line)));
         }
         for piece in ahead.chunks(self.cut.max(1)) {
             self.conversation.send(piece);
@@ -310,6 +337,8 @@ pub(crate) fn octets(text: &str, addresses: &Addresses) -> Vec<u8> {
                     "other" => octets.extend(addresses.other.as_deref().unwrap_or_default().as_bytes()),
                     "also" => octets.extend(addresses.other.as_ref().unwrap_or(&addresses.good).as_bytes()),
                     "full" => octets.extend(addresses.full.as_deref().unwrap_or_default().as_bytes()),
+                    "plain" => octets.extend(addresses.login.as_ref().map(Login::plain).unwrap_or_default().bytes()),
+                    "wrong" => octets.extend(addresses.login.as_ref().map(Login::wrong).unwrap_or_default().bytes()),
                     repeated => {
                         let (part, count) = repeated.rsplit_once('*').expect("what, and how often");
                         octets.extend(self::octets(part, addresses).repeat(count.parse().expect("a count")));

@@ -16,6 +16,7 @@ chapters! {
     YourOwnLoop = "your-own-loop.md",
     TheAnswer = "the-answer.md",
     AServerThatKeepsMail = "a-server-that-keeps-mail.md",
+    ConformanceServers = "conformance-servers.md",
     ConformanceClients = "conformance-clients.md",
     ConformanceResults = "conformance-results.md",
     FromTheSeeds = "from-the-seeds.md",

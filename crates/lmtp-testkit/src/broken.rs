@@ -1,23 +1,12 @@
 //! A plain LMTP server that can be broken in many ways, to test a tester of servers with.
 
 mod fault;
+mod twisted;
 
 use lmtp_conformance::Peer;
 
 pub use fault::Fault;
-
-use crate::served::Served;
-
-impl Peer for Served {
-    fn hear(&mut self, octets: &[u8]) -> Vec<u8> {
-        Served::hear(self, octets);
-        std::mem::take(&mut self.sent)
-    }
-
-    fn has_closed(&self) -> bool {
-        self.is_over
-    }
-}
+pub use twisted::{Twist, Twisted};
 
 #[derive(Debug, PartialEq, Eq)]
 enum Reading {
@@ -265,7 +254,7 @@ impl Broken {
     fn rcpt(&mut self, argument: &str) {
         match self.path(argument, "TO:") {
             Err(code) => self.say(code, "no path"),
-            Ok(path) if !is_address(path) => self.say(501, "no address"),
+            Ok(path) if !(is_address(path) || path.eq_ignore_ascii_case("postmaster")) => self.say(501, "no address"),
             Ok(_) if !self.has_sender || self.has_chunks => self.say(503, "not now"),
             Ok(path) if path.starts_with("no") => {
                 self.refused += 1;

@@ -45,7 +45,7 @@ pub struct Served {
     pub secured: bool,
     /// Whether verdicts are given in reverse.
     pub reversed: bool,
-    /// Mechanisms for AUTH, by name.
+    /// Mechanisms for AUTH, by name; each is good for one exchange.
     pub mechanisms: Vec<Box<dyn lmtp_proto::auth::Mechanism>>,
     now: Instant,
     message: Option<Stored>,
@@ -181,6 +181,10 @@ impl Served {
                 message.from.starts_with("nodata").then(|| reply(451, "4.3.0 no data now"))
             }
             Ask::Auth(name, _) => {
+                // One exchange each: the next is by another of that name.
+                if let Some(spent) = self.mechanism.take() {
+                    self.mechanisms.remove(spent);
+                }
                 self.mechanism = self.mechanisms.iter().position(|mechanism| mechanism.name() == name.as_str());
                 return self.authenticate(question);
             }

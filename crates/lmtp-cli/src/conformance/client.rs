@@ -117,9 +117,10 @@ pub(super) fn run(args: &Client) -> Exit {
         return Exit::Configuration;
     }
     // A check that needs what is not there is no fault; one that could not be run all the same is.
-    let stopped = |(check, verdict): (&Check, &Verdict)| check.needs.is_none() && verdict.outcome != Outcome::Passed;
-    let is_good = !verdicts.iter().any(super::failed) && !checks.iter().zip(&verdicts).any(stopped);
-    if is_good { Exit::Done } else { Exit::NotAsScripted }
+    let stopped = |(check, verdict): (&Check, &Verdict)| {
+        check.needs.is_none() && !matches!(verdict.outcome, Outcome::Passed | Outcome::Failed(_))
+    };
+    if checks.iter().zip(&verdicts).any(stopped) { Exit::NotAsScripted } else { super::exit(results()) }
 }
 
 /// Runs the checks with a bar below, where there is a terminal.
@@ -147,5 +148,7 @@ checks with a silent server are not run.
 
 Exit codes:
    0  all that was checked is as it should be
-   1  something is not; --level says what counts
+   1  a MUST is not kept, or a check could not be run
+   2  every MUST is kept, a SHOULD is not
+   3  every MUST and SHOULD is kept, something that peers expect is not
   64  the command line is wrong, or the command cannot be run";

@@ -24,7 +24,7 @@ pub(crate) struct Conformance {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    Server(server::Server),
+    Server(Box<server::Server>),
     Client(client::Client),
 }
 
@@ -114,6 +114,23 @@ fn failed(verdict: &Verdict) -> bool {
     matches!(verdict.outcome, Outcome::Failed(_))
 }
 
+/// By what failed that binds the most.
+fn exit<'c>(results: impl Iterator<Item = (Head<'c>, &'c Verdict)>) -> Exit {
+    match results.filter_map(|(check, verdict)| broken(check.level, verdict)).min() {
+        None => Exit::Done,
+        Some(Level::Must) => Exit::NotAsScripted,
+        Some(Level::Should) => Exit::NotAsAdvised,
+        Some(Level::May) => Exit::NotAsExpected,
+    }
+}
+
+/// How strongly binds what was broken, if anything was. What always holds for clients has its own level, and says so.
+fn broken(level: Level, verdict: &Verdict) -> Option<Level> {
+    let Outcome::Failed(why) = &verdict.outcome else { return None };
+    let own = [Level::Must, Level::Should].into_iter().find(|level| why.contains(&format!("({} RFC ", level.name())));
+    Some(own.map_or(level, |own| own.min(level)))
+}
+
 /// What did not pass, with the conversation where it failed.
 fn print_verdicts<'c>(results: impl Iterator<Item = (Head<'c>, &'c Verdict)>) {
     for (check, verdict) in results {
@@ -189,7 +206,7 @@ fn in_json<'c>(results: impl Iterator<Item = (Head<'c>, &'c Verdict)>) -> Vec<Va
     let checks = results.map(|(check, verdict)| {
         let (outcome, why) = words(&verdict.outcome);
         let transcript = failed(verdict).then_some(&verdict.transcript);
-        json!({"id": check.id, "level": check.level.name(), "section": check.section, "rules": check.rules,
+        json!({"id": check.id, "level": check.level.name(), "section": check.section, "rules": check.rules, "about": check.about,
                "outcome": outcome, "why": why, "transcript": transcript})
     });
     checks.collect()
@@ -202,3 +219,24 @@ Examples:
   lmtp conformance client --list
 
 `lmtp conformance server --help` and `lmtp conformance client --help` have more of them, and the exit codes.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_binds_the_most_counts() {
+        let verdict = |outcome| Verdict { outcome, transcript: Vec::new() };
+        let failed = |why: &str| verdict(Outcome::Failed(why.to_owned()));
+        let law = "r1 was reported as delivered (MUST RFC 2033 4.2, R2033-4.2-j)";
+        for (level, verdict, expected) in [
+            (Level::May, failed("421 where 250 was due"), Some(Level::May)),
+            (Level::May, failed(law), Some(Level::Must)),
+            (Level::Must, failed("it did not wait (SHOULD RFC 5321 4.3.1, R5321-4.3.1-a)"), Some(Level::Must)),
+            (Level::Must, verdict(Outcome::Passed), None),
+            (Level::Must, verdict(Outcome::NotRun(law.to_owned())), None),
+        ] {
+            assert_eq!(broken(level, &verdict), expected, "{verdict:?}");
+        }
+    }
+}

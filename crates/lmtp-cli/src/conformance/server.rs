@@ -1,19 +1,22 @@
 //! `lmtp conformance server`: the checks against a server on a socket.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::thread;
+mod line;
+mod plan;
+mod profile;
+mod shutdown;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use lmtp_blocking::{ClientTls, ForwardPath};
-use lmtp_conformance::property::{self, Settings};
-use lmtp_conformance::{
-    Addresses, Check, Conversation, Lost, Outcome, Socket, SocketTarget, Tls, Verdict, catalogue, run as play,
-};
-use serde::Deserialize;
+use lmtp_conformance::property;
+use lmtp_conformance::{Addresses, Check, Outcome, SocketTarget, Tls, Verdict, catalogue};
 use serde_json::json;
 
+use self::line::Line;
+use self::plan::{Plan, Planned};
+use self::profile::Profile;
 use super::{Choice, Head};
 use crate::console::{self, Console};
 use crate::exit::Exit;
@@ -43,7 +46,16 @@ pub(super) struct Server {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
     idle: Option<u64>,
 
-    /// A TOML file with `good`, `bad`, `full`, `idle`, and a table `skip` of checks that are not run: their names and why.
+    /// Who may log in, for the checks of AUTH. Without the password it is that of --auth-password-file, or of the environment:
+    /// `LMTP_AUTH_PASSWORD`.
+    #[arg(long, value_name = "USER[:PASSWORD]")]
+    auth: Option<String>,
+
+    /// The password of --auth: what is in this file.
+    #[arg(long, value_name = "FILE", requires = "auth")]
+    auth_password_file: Option<PathBuf>,
+
+    /// A TOML file with `good`, `bad`, `full`, `idle`, `auth`, `auth_password_file`, and a table `skip` of checks that are not run: their names and why.
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
 
@@ -53,6 +65,15 @@ pub(super) struct Server {
 
     #[command(flatten)]
     choice: Choice,
+
+    /// Deliver no more than so many messages, one for each recipient: the checks that might deliver more are not run.
+    #[arg(long, value_name = "N")]
+    messages: Option<usize>,
+
+    /// A command that tells the server to stop, as at its end: words without a shell. With it the checks of that are run, the
+    /// last of all.
+    #[arg(long, value_name = "COMMAND")]
+    shutdown: Option<String>,
 
     /// How many conversations to make up.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=100_000))]
@@ -91,33 +112,16 @@ pub(super) fn run(args: &Server) -> Exit {
     let (false, Some(target)) = (args.choice.list, &args.url) else {
         return super::list(checks.iter().map(Head::from));
     };
-    let set_up = || -> Result<_, String> {
-        let profile = args.profile.as_deref().map_or(Ok(Profile::default()), Profile::read)?;
-        let tls = ClientTls::builder();
-        let tls = match &args.ca_file {
-            Some(file) => tls.ca_file(file),
-            None => tls.dangerous_without_verification(),
-        };
-        Ok((args.addresses(&profile)?, profile.skip, tls.build().map_err(|error| error.to_string())?.config()))
-    };
-    let (addresses, skip, tls) = match set_up() {
+    let (profile, addresses, tls) = match args.set_up() {
         Ok(set_up) => set_up,
         Err(why) => {
             console.error(&why);
             return Exit::Configuration;
         }
     };
-    let makes_up = args.cases > 0 && args.choice.only.as_deref().is_none_or(|only| MADE_UP.starts_with(only));
+    let plan = Plan::new(args, checks, &profile, addresses);
     if !args.json {
-        let cases = if makes_up { args.cases } else { 0 };
-        console::result(&format!(
-            "{} checks and {cases} made-up conversations (seed {}), a connection each, at most {} a second; \
-             messages of at most 65 KiB go to {}",
-            checks.len(),
-            args.seed,
-            args.rate,
-            addresses.good
-        ));
+        console::result(&plan.told(args));
     }
     let line = Line {
         target,
@@ -129,34 +133,15 @@ pub(super) fn run(args: &Server) -> Exit {
         console.error(&format!("no connection: {error}"));
         return Exit::TryLater;
     }
-    let bar = super::bar(checks.len(), &console);
-    let mut results: Vec<(Check, Verdict)> = Vec::new();
-    for check in checks {
-        bar.set_message(check.id.clone());
-        let verdict = match skip.get(&check.id) {
-            Some(why) => not_run(format!("skipped by the profile: {why}")),
-            None => match line.open().0 {
-                Ok(mut socket) => play(&check, &addresses, &mut socket),
-                Err(error) => not_run(format!("{GONE}{error}")),
-            },
-        };
-        results.push((check, verdict));
-        bar.inc(1);
-    }
-    console.set_status(None);
-    let gone =
-        results.iter().any(|(_, verdict)| matches!(&verdict.outcome, Outcome::NotRun(why) if why.starts_with(GONE)));
-    let made_up = makes_up.then(|| {
-        let settings = Settings {
-            seed: args.seed,
-            cases: args.cases,
-            good: addresses.good.clone(),
-            chunking: line.offers_chunking(&addresses),
-        };
-        property::hold(&settings, || line.open())
+    let mut results = checked(&plan, &line, &console);
+    let made_up = plan.cases.map(|cases| {
+        let chunking = line.offers_chunking(&plan.addresses);
+        property::hold_within(&plan.settings(args.seed, cases, chunking), plan.left, || line.open())
     });
+    // Behind all else: there is no server any more.
+    results.extend(stopped(&plan, &line, args.shutdown.as_deref()));
     if args.json {
-        print_json(&results, made_up.as_ref(), args.seed);
+        print_json(&results, made_up.as_ref(), args.seed, plan.messages);
     } else {
         print(&results, made_up.as_ref(), args.seed);
     }
@@ -166,59 +151,67 @@ pub(super) fn run(args: &Server) -> Exit {
         console.error(&format!("{}: {error}", file.display()));
         return Exit::Configuration;
     }
-    if gone {
+    if results.iter().any(|(_, verdict)| line::is_gone(verdict)) {
         console.error("the server could not be reached for all of the checks");
         return Exit::TryLater;
     }
-    let failed = results.iter().any(|(_, verdict)| super::failed(verdict));
-    if failed || matches!(made_up, Some(Err(_))) { Exit::NotAsScripted } else { Exit::Done }
+    if let Some(why) = results.iter().find_map(|(_, verdict)| shutdown::trouble(verdict)) {
+        console.error(why);
+        return Exit::Configuration;
+    }
+    if matches!(made_up, Some(Err(_))) { Exit::NotAsScripted } else { super::exit(heads(&results)) }
 }
 
-/// What is said where there was no connection.
-const GONE: &str = "no connection: ";
+type Results<'p> = Vec<(&'p Check, Verdict)>;
+
+/// Runs all that the server outlives, with a bar below, where there is a terminal.
+fn checked<'p>(plan: &'p Plan, line: &Line<'_>, console: &Console) -> Results<'p> {
+    let planned = || plan.checks.iter().filter(|planned| !shutdown::is_one(&planned.check));
+    let bar = super::bar(planned().count(), console);
+    let results = planned().map(|Planned { check, not_run: reason }| {
+        bar.set_message(check.id.clone());
+        let verdict = reason.clone().map_or_else(|| line.check(check, &plan.addresses), not_run);
+        bar.inc(1);
+        (check, verdict)
+    });
+    let results = results.collect();
+    console.set_status(None);
+    results
+}
+
+/// Runs what the server does not outlive.
+fn stopped<'p>(plan: &'p Plan, line: &Line<'_>, command: Option<&str>) -> Results<'p> {
+    let planned = plan.checks.iter().filter(|planned| shutdown::is_one(&planned.check));
+    let (mut results, mut due) = (Results::new(), Vec::new());
+    for Planned { check, not_run: reason } in planned {
+        match reason {
+            Some(why) => results.push((check, not_run(why.clone()))),
+            None => due.push(check),
+        }
+    }
+    if let Some(command) = command
+        && !due.is_empty()
+    {
+        let verdicts = shutdown::checked(&due, &plan.addresses, line, command);
+        results.extend(due.into_iter().zip(verdicts));
+    }
+    results
+}
 
 fn not_run(why: String) -> Verdict {
     Verdict { outcome: Outcome::NotRun(why), transcript: Vec::new() }
 }
 
-/// What is known of a server, for every run.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Profile {
-    good: Vec<String>,
-    bad: Option<String>,
-    full: Option<String>,
-    idle: Option<u64>,
-    skip: BTreeMap<String, String>,
-}
-
-impl Profile {
-    fn read(file: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))
-    }
-}
-
 impl Server {
-    /// The addresses of the command line, else those of the profile.
-    fn addresses(&self, profile: &Profile) -> Result<Addresses, String> {
-        let known = |text: &String| -> Result<String, String> {
-            text.parse::<ForwardPath>().map(|path| path.to_string()).map_err(|error| format!("{text}: {error}"))
+    fn set_up(&self) -> Result<(Profile, Addresses, Tls), String> {
+        let profile = self.profile.as_deref().map_or(Ok(Profile::default()), Profile::read)?;
+        let tls = ClientTls::builder();
+        let tls = match &self.ca_file {
+            Some(file) => tls.ca_file(file),
+            None => tls.dangerous_without_verification(),
         };
-        let one = |said: &Option<ForwardPath>, known_as: &Option<String>| match said {
-            Some(path) => Ok(Some(path.to_string())),
-            None => known_as.as_ref().map(known).transpose(),
-        };
-        let said = self.good.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let good = if said.is_empty() { profile.good.iter().map(known).collect::<Result<_, _>>()? } else { said };
-        let mut good = good.into_iter();
-        Ok(Addresses {
-            good: good.next().ok_or("an address that the server accepts is needed: --good")?,
-            other: good.next(),
-            bad: one(&self.bad, &profile.bad)?,
-            full: one(&self.full, &profile.full)?,
-            idle: self.idle.or(profile.idle).map(Duration::from_secs),
-        })
+        let addresses = self.addresses(&profile)?;
+        Ok((profile, addresses, tls.build().map_err(|error| error.to_string())?.config()))
     }
 }
 
@@ -227,45 +220,11 @@ const MADE_UP: &str = "made-up";
 
 type MadeUp = Result<(), property::Counterexample>;
 
-struct Line<'t> {
-    target: &'t SocketTarget,
-    deadline: Duration,
-    pause: Duration,
-    tls: Tls,
+fn heads<'r>(results: &'r Results<'_>) -> impl Iterator<Item = (Head<'r>, &'r Verdict)> {
+    results.iter().map(|(check, verdict)| (Head::from(*check), verdict))
 }
 
-impl Line<'_> {
-    fn open(&self) -> Link {
-        thread::sleep(self.pause);
-        Link(self.target.connect(self.deadline, Some(&self.tls)))
-    }
-
-    fn offers_chunking(&self, addresses: &Addresses) -> bool {
-        let check = catalogue().into_iter().find(|check| check.id == "chunking/data-still-there").expect("a check");
-        !matches!(play(&check, addresses, &mut self.open()).outcome, Outcome::NotApplicable(_))
-    }
-}
-
-/// A connection, or none: then nobody answers.
-struct Link(std::io::Result<Socket>);
-
-impl Conversation for Link {
-    fn send(&mut self, octets: &[u8]) {
-        if let Ok(socket) = &mut self.0 {
-            socket.send(octets);
-        }
-    }
-
-    fn read(&mut self) -> Result<Vec<u8>, Lost> {
-        self.0.as_mut().map_or(Err(Lost::Closed), Conversation::read)
-    }
-}
-
-fn heads(results: &[(Check, Verdict)]) -> impl Iterator<Item = (Head<'_>, &Verdict)> {
-    results.iter().map(|(check, verdict)| (Head::from(check), verdict))
-}
-
-fn print(results: &[(Check, Verdict)], made_up: Option<&MadeUp>, seed: u64) {
+fn print(results: &Results<'_>, made_up: Option<&MadeUp>, seed: u64) {
     super::print_verdicts(heads(results));
     if let Some(Err(found)) = made_up {
         console::result(&format!("failed: {MADE_UP} (seed {seed}): {}", found.why));
@@ -274,12 +233,14 @@ fn print(results: &[(Check, Verdict)], made_up: Option<&MadeUp>, seed: u64) {
     super::print_summary(heads(results));
 }
 
-fn print_json(results: &[(Check, Verdict)], made_up: Option<&MadeUp>, seed: u64) {
+fn print_json(results: &Results<'_>, made_up: Option<&MadeUp>, seed: u64, messages: usize) {
     let made_up = made_up.map(|result| match result {
         Ok(()) => json!({"outcome": "passed", "why": null, "transcript": null}),
         Err(found) => json!({"outcome": "failed", "why": found.why, "transcript": found.transcript}),
     });
-    console::result(&json!({"seed": seed, "checks": super::in_json(heads(results)), "made_up": made_up}));
+    console::result(
+        &json!({"seed": seed, "messages": messages, "checks": super::in_json(heads(results)), "made_up": made_up}),
+    );
 }
 
 const EXAMPLES: &str = "\
@@ -289,12 +250,16 @@ Examples:
   lmtp conformance server lmtps://mail.example.org:24 --good bob@example.org --full full@example.org --junit lmtp.xml
   lmtp conformance server 'exec:my-server --stdio' --good bob@x --profile my-server.toml
   lmtp conformance server lmtp://127.0.0.1:24 --good bob@example.org --only replies --json
+  lmtp conformance server unix:/run/lmtp --good bob@example.org --shutdown 'systemctl stop my-server'
 
-Some hundred small messages are delivered to the good address: give one whose mail nobody reads.
+Some hundred small messages are delivered to the good address: give one whose mail nobody reads. How many it would be is \
+said up front, and --messages is a bound.
 
 Exit codes:
    0  all that was checked is as it should be
-   1  something is not
+   1  a MUST is not kept
+   2  every MUST is kept, a SHOULD is not
+   3  every MUST and SHOULD is kept, something that peers expect is not
   64  the command line is wrong
   75  the server cannot be reached
-  78  a file cannot be read or written";
+  78  a file cannot be read or written, or the command of --shutdown fails";
