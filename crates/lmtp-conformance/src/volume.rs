@@ -28,5 +28,5 @@ impl Check {
 /// Whether a reply may say that a message was delivered: such are written `2yz` or `yyy`, and no others are.
 fn is_final(step: &Step) -> bool {
     let (Step::Expect(pattern) | Step::ExpectOrEnd(pattern)) = step else { return false };
-    pattern.split('|').any(|one| matches!(one, "2yz" | "yyy"))
+    pattern.trim_end_matches('+').split('|').any(|one| matches!(one, "2yz" | "yyy"))
 }
