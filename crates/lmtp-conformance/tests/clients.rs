@@ -129,6 +129,21 @@ fn every_broken_client_is_found() {
     assert!(Fault::ALL.len() >= 20);
 }
 
+/// No document says in which order recipients are to be said.
+#[test]
+fn the_order_of_the_recipients_is_the_clients() {
+    let failures = hold(&patient(), &|errand: &Errand| {
+        let mut reversed = errand.clone();
+        reversed.to.reverse();
+        let mut fates = send(None, &reversed);
+        fates.reverse();
+        fates
+    });
+    // Of two that are the same nobody can tell which was first.
+    let failures: Vec<_> = failures.into_iter().filter(|failure| !failure.starts_with("outcomes/twice ")).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
 #[test]
 fn our_blocking_client_passes() {
     let failures = hold(&patient(), &|errand: &Errand| {

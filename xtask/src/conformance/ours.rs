@@ -92,7 +92,7 @@ impl Target for FrontEnd {
 }
 
 /// All crates have the one version.
-fn our_version(program: &Program) -> Result<String> {
+pub(super) fn our_version(program: &Program) -> Result<String> {
     let said = process::capture(process::command(program.path()).arg("--version"))?;
     Ok(said.trim().trim_start_matches("lmtp ").to_owned())
 }
@@ -113,7 +113,7 @@ fn at_socket(
         daemon.stop()?;
         directory.close().context("the work directory cannot be removed")
     };
-    Ok(Running { url, good, bad: Some(bad), stop: Box::new(stop) })
+    Ok(Running::server(&url, good, Some(bad), stop))
 }
 
 /// A Unix socket, as `lmtp` takes it.

@@ -50,7 +50,7 @@ impl Target for Dovecot {
         let (url, good, bad) = (server.unix, server.good.0, server.unknown.0.0);
         // They are read when somebody asks for TLS.
         let stop = move || instance.stop().map(|()| drop(certificates));
-        Ok(Running { url, good, bad: Some(bad), stop: Box::new(stop) })
+        Ok(Running::server(&url, good, Some(bad), stop))
     }
 }
 
@@ -79,7 +79,7 @@ impl Target for Cyrus {
         let server = instance.server();
         let (url, good, bad) = (server.unix, server.good.0, server.unknown.0.0);
         let stop = move || instance.stop().map(|()| drop(certificates));
-        Ok(Running { url, good, bad: Some(bad), stop: Box::new(stop) })
+        Ok(Running::server(&url, good, Some(bad), stop))
     }
 }
 
@@ -87,7 +87,7 @@ impl Target for Cyrus {
 pub(super) struct SmtpSink;
 
 /// Unpacked and not installed: Postfix would become the machine's mail system.
-const POSTFIX: Package = Package { name: "postfix", libraries: &["libdb5.3", "libicu72", "libnsl2"] };
+pub(super) const POSTFIX: Package = Package { name: "postfix", libraries: &["libdb5.3", "libicu72", "libnsl2"] };
 
 impl Target for SmtpSink {
     fn name(&self) -> &'static str {
@@ -104,8 +104,7 @@ impl Target for SmtpSink {
 
     /// Postfix's.
     fn version(&self, _: &Program) -> Result<String> {
-        let version = POSTFIX.version()?;
-        Ok(version.split('-').next().unwrap_or_default().to_owned())
+        POSTFIX.upstream_version()
     }
 
     fn start(&self, _: &Program) -> Result<Running> {
@@ -120,8 +119,7 @@ impl Target for SmtpSink {
         }
         // How many may wait to be accepted.
         command.args([&format!("127.0.0.1:{port}"), "100"]);
-        let running = at_port("smtp-sink", &command, directory, port)?;
-        Ok(Running { bad: None, ..running })
+        at_port("smtp-sink", &command, directory, port, None)
     }
 }
 
@@ -154,7 +152,7 @@ impl Target for Aiosmtpd {
         let port = free_port()?;
         let mut command = process::command(python::store(Self::STORE).join("bin/python"));
         command.arg("-B").arg(script("aiosmtpd_server.py")).arg(port.to_string());
-        at_port("aiosmtpd", &command, place::directory()?, port)
+        at_port("aiosmtpd", &command, place::directory()?, port, Some(UNKNOWN))
     }
 }
 
@@ -188,11 +186,11 @@ impl Target for SmtpServer {
         let mut command = process::command("env");
         command.arg(format!("NODE_PATH={}", nodemailer::store(Self::STORE).join("node_modules").display()));
         command.arg("node").arg(script("smtp-server.cjs")).arg(port.to_string());
-        at_port("smtp-server", &command, place::directory()?, port)
+        at_port("smtp-server", &command, place::directory()?, port, Some(UNKNOWN))
     }
 }
 
-fn script(name: &str) -> std::path::PathBuf {
+pub(super) fn script(name: &str) -> std::path::PathBuf {
     project::root().join(SCRIPTS).join(name)
 }
 
@@ -202,7 +200,13 @@ fn free_port() -> Result<u16> {
 }
 
 /// A server that listens at a port; what it says of itself goes to a file.
-fn at_port(name: &'static str, command: &Command, directory: TempDir, port: u16) -> Result<Running> {
+fn at_port(
+    name: &'static str,
+    command: &Command,
+    directory: TempDir,
+    port: u16,
+    bad: Option<&str>,
+) -> Result<Running> {
     let log = directory.path().join("log");
     let mut daemon = Daemon::start_logging(name, command, File::create(&log)?)?;
     daemon.wait_until(|| TcpStream::connect(("127.0.0.1", port)).is_ok()).with_context(|| said(&log))?;
@@ -210,7 +214,7 @@ fn at_port(name: &'static str, command: &Command, directory: TempDir, port: u16)
         daemon.stop()?;
         directory.close().context("the work directory cannot be removed")
     };
-    Ok(Running { url: format!("lmtp://127.0.0.1:{port}"), good: GOOD, bad: Some(UNKNOWN), stop: Box::new(stop) })
+    Ok(Running::server(&format!("lmtp://127.0.0.1:{port}"), GOOD, bad, stop))
 }
 
 fn said(log: &Path) -> String {

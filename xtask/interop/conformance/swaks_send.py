@@ -1,0 +1,72 @@
+"""Sends by swaks: `swaks_send.py HOST PORT TIMEOUT FROM FILE RECIPIENT...`
+
+Its exit code is 0 when anybody got the message, so what became of each recipient is read from its transcript: what it
+took for the reply of what, and whether it marks it as the one that it wanted.
+"""
+
+import collections
+import json
+import subprocess
+import sys
+import tempfile
+
+host, port, timeout, sender, file, *recipients = sys.argv[1:]
+with open(file, "rb") as opened:
+    message = opened.read()
+# It takes a dot in the last line for the one behind the data, and a message may well end with one of its own.
+if message.endswith(b"\n"):
+    message += b".\r\n"
+
+
+def outcome(heard):
+    return {b"2": "delivered", b"4": "temporary", b"5": "permanent"}.get(heard[:1], "uncertain")
+
+
+def read(transcript):
+    """What was asked, in order, and what was heard."""
+    told, others = {}, "unsent"
+    accepted, in_content = [], False
+    # The greeting is answered for before anything is asked.
+    asked = collections.deque([("greeting", None)])
+    places = iter(range(len(recipients)))
+    for line in transcript.split(b"\n"):
+        if line.startswith((b" -> ", b" ~> ")):
+            said = line[4:]
+            if in_content:
+                if said == b".":
+                    in_content = False
+                    asked.extend(("final", place) for place in accepted)
+                    # Until something is heard.
+                    told.update((place, "uncertain") for place in accepted)
+            elif said.startswith(b"RCPT TO:"):
+                asked.append(("rcpt", next(places, None)))
+            else:
+                asked.append((said.split(b" ")[0], None))
+        elif line.startswith((b"<-  ", b"<** ")):
+            heard = line[4:]
+            if heard[3:4] == b"-" or not asked:
+                continue
+            what, place = asked.popleft()
+            if what == "rcpt" and line.startswith(b"<-"):
+                accepted.append(place)
+            elif what in ("rcpt", "final"):
+                told[place] = outcome(heard)
+            elif what == b"DATA" and line.startswith(b"<-"):
+                in_content = True
+            elif what != b"QUIT" and line.startswith(b"<**") and others == "unsent":
+                # What is refused behind it is so for its sake.
+                others = outcome(heard)
+    if others != "unsent" and not accepted:
+        return [others] * len(recipients)
+    return [told.get(place, others) for place in range(len(recipients))]
+
+
+with tempfile.NamedTemporaryFile() as data:
+    data.write(message)
+    data.flush()
+    swaks = ["swaks", "--protocol", "LMTP", "--pipeline", "--helo", "swaks.example.test", "--server", host, "--port", port]
+    swaks += ["--timeout", timeout, "--from", sender, "--to", ",".join(recipients), "--data", "@" + data.name]
+    done = subprocess.run(swaks, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+outcomes = read(done.stdout)
+told = [{"recipient": recipient, "outcome": what} for recipient, what in zip(recipients, outcomes)]
+print(json.dumps({"recipients": told}))
