@@ -123,11 +123,18 @@ pub(crate) fn run(name: Option<&str>, write: bool, strict: bool) -> Result<()> {
         if all.is_empty() {
             continue;
         }
-        println!("\n{}", page::table(side.name, &all.iter().map(|(_, results)| page::Row::of(results)).collect::<Vec<_>>()));
+        println!(
+            "\n{}",
+            page::table(side.name, &all.iter().map(|(_, results)| page::Row::of(results)).collect::<Vec<_>>())
+        );
         if write {
             side.put(&all)?;
         }
-        broken.extend(all.iter().filter(|(is_ours, results)| *is_ours && !results.findings.is_empty()).map(|(_, results)| results.name));
+        broken.extend(
+            all.iter()
+                .filter(|(is_ours, results)| *is_ours && !results.findings.is_empty())
+                .map(|(_, results)| results.name),
+        );
     }
     ensure!(broken.is_empty(), "our own fail: {}", broken.join(", "));
     Ok(())

@@ -18,5 +18,6 @@ chapters! {
     AServerThatKeepsMail = "a-server-that-keeps-mail.md",
     ConformanceClients = "conformance-clients.md",
     ConformanceResults = "conformance-results.md",
+    ConformanceResultsClients = "conformance-results-clients.md",
     FromTheSeeds = "from-the-seeds.md",
 }

@@ -19,7 +19,13 @@ if message.endswith(b"\n"):
 
 
 def outcome(heard):
+    """Of a final reply."""
     return {b"2": "delivered", b"4": "temporary", b"5": "permanent"}.get(heard[:1], "uncertain")
+
+
+def refusal(heard):
+    """Of a reply that it did not want: it has taken a success for a failure, or there is a refusal."""
+    return {b"4": "temporary", b"5": "permanent"}.get(heard[:1], "unsent")
 
 
 def read(transcript):
@@ -39,25 +45,27 @@ def read(transcript):
                     # Until something is heard.
                     told.update((place, "uncertain") for place in accepted)
             elif said.startswith(b"RCPT TO:"):
-                asked.append(("rcpt", next(places, None)))
+                asked.append(("RCPT", next(places, None)))
             else:
-                asked.append((said.split(b" ")[0], None))
+                asked.append((said.split(b" ")[0].decode(errors="replace"), None))
         elif line.startswith((b"<-  ", b"<** ")):
-            heard = line[4:]
+            heard, is_wanted = line[4:], line.startswith(b"<-")
             if heard[3:4] == b"-" or not asked:
                 continue
             what, place = asked.popleft()
-            if what == "rcpt" and line.startswith(b"<-"):
+            if what == "RCPT" and is_wanted:
                 accepted.append(place)
-            elif what in ("rcpt", "final"):
+            elif what == "RCPT":
+                told[place] = refusal(heard)
+            elif what == "final":
                 told[place] = outcome(heard)
-            elif what == b"DATA" and line.startswith(b"<-"):
+            elif what == "DATA" and is_wanted:
                 in_content = True
-            elif what != b"QUIT" and line.startswith(b"<**") and others == "unsent":
+            elif what == "DATA":
+                others = refusal(heard)
+            elif what != "QUIT" and not is_wanted:
                 # What is refused behind it is so for its sake.
-                others = outcome(heard)
-    if others != "unsent" and not accepted:
-        return [others] * len(recipients)
+                return [refusal(heard)] * len(recipients)
     return [told.get(place, others) for place in range(len(recipients))]
 
 

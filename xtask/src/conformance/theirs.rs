@@ -200,13 +200,7 @@ fn free_port() -> Result<u16> {
 }
 
 /// A server that listens at a port; what it says of itself goes to a file.
-fn at_port(
-    name: &'static str,
-    command: &Command,
-    directory: TempDir,
-    port: u16,
-    bad: Option<&str>,
-) -> Result<Running> {
+fn at_port(name: &'static str, command: &Command, directory: TempDir, port: u16, bad: Option<&str>) -> Result<Running> {
     let log = directory.path().join("log");
     let mut daemon = Daemon::start_logging(name, command, File::create(&log)?)?;
     daemon.wait_until(|| TcpStream::connect(("127.0.0.1", port)).is_ok()).with_context(|| said(&log))?;

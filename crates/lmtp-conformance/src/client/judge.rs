@@ -198,8 +198,9 @@ fn dues<'c>(check: &'c Check, records: &[Record]) -> Vec<&'c Due> {
 /// What the client told against what the server knows, whatever the check expects.
 fn untruths(check: &Check, records: &[Record], told: &Told) -> Vec<(&'static record::Law, String)> {
     let finals = || records.iter().flat_map(|record| &record.finals);
-    let taken =
-        |to: &str| finals().any(|(path, code)| line::is_asked_for(path, to) && code.is_some_and(|code| code / 100 == 2));
+    let taken = |to: &str| {
+        finals().any(|(path, code)| line::is_asked_for(path, to) && code.is_some_and(|code| code / 100 == 2))
+    };
     let mut found = Vec::new();
     let mut delivered: Vec<&str> = Vec::new();
     match told {

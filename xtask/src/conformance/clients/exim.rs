@@ -44,8 +44,7 @@ impl Target for Exim {
         fs::write(path("etc/exim4/trusted_configs"), format!("{}\n", path("errand/exim.conf").display()))?;
         let words = ["package/usr/sbin/exim4", "etc", "errand"].map(|name| quoted(&path(name))).join(" ");
         let script = quoted(&script("exim_send.py"));
-        let template =
-            format!("python3 -B {script} {words} {UID} {{port}} {{timeout}} {{from}} {{file}} {{to*}}");
+        let template = format!("python3 -B {script} {words} {UID} {{port}} {{timeout}} {{from}} {{file}} {{to*}}");
         Ok(Running::client(&template, || directory.close().context("the work directory cannot be removed")))
     }
 }
