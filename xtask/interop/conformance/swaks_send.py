@@ -13,8 +13,9 @@ import tempfile
 host, port, timeout, sender, file, *recipients = sys.argv[1:]
 with open(file, "rb") as opened:
     message = opened.read()
-# It takes a dot in the last line for the one behind the data, and a message may well end with one of its own.
-if message.endswith(b"\n"):
+# It takes a dot in the last line for the one behind the data, and a message may well end with one of its own. Nothing but
+# an empty line would be a header for it, and the dot a field.
+if message.endswith(b"\n") and message.strip():
     message += b".\r\n"
 
 
