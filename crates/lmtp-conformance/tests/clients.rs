@@ -129,6 +129,15 @@ fn every_broken_client_is_found() {
     assert!(Fault::ALL.len() >= 20);
 }
 
+/// A client may leave control octets out of an address. One that sends them is found by each check that has some.
+#[test]
+fn control_octets_that_are_sent_are_found() {
+    let found = found(&|errand: &Errand| send(Some(Fault::AnyAddress), errand));
+    for name in ["cr-in-a-recipient", "crlf-at-the-end", "nul-in-a-recipient", "tab-in-a-recipient"] {
+        assert!(found.contains(&format!("values/{name}")), "{name}: {found:?}");
+    }
+}
+
 /// No document says in which order recipients are to be said.
 #[test]
 fn the_order_of_the_recipients_is_the_clients() {
