@@ -11,7 +11,7 @@
 //! | `bench/` | benchmarks, their targets, instruction counts |
 //! | `mutants.rs` | what breaks without a test that notices |
 //! | `interop/` | foreign peers: obtained, started, checked, stopped |
-//! | `conformance/` | servers of ours and of others in the checks of `lmtp conformance` |
+//! | `conformance/` | servers and clients of ours and of others in the checks of `lmtp conformance` |
 //! | `args.rs`, `cargo.rs`, `process.rs`, `project.rs` | the tools the above share |
 //!
 //! Every command runs from the project's root, reads nothing from standard input and names
@@ -49,8 +49,8 @@ cargo xtask COMMAND
   mutants                                    what can be broken and no test notices (cargo-mutants, an hour)
   bench [SET] [--check] [--runs N]           benchmarks beside what they are measured against; SET: proto, frontends, serve
   interop [PEER] [--strict]                  real foreign peers; an unknown PEER is answered with all names
-  conformance [SERVER] [--write] [--strict]  servers in the checks of `lmtp conformance server`; --write puts what comes
-                                             out into docs/book/src/conformance-results.md
+  conformance [NAME] [--write] [--strict]    servers and clients in the checks of `lmtp conformance`; --write puts what
+                                             comes out into docs/book/src/conformance-results.md and …-clients.md
 
 What is missing on this machine is named as skipped; with --strict it is a failure.";
 
@@ -113,9 +113,9 @@ fn run(mut args: Args) -> Result<()> {
         }
         Some("conformance") => {
             let (write, strict) = (args.flag("--write"), args.flag("--strict"));
-            let server = args.positional();
+            let name = args.positional();
             args.finish()?;
-            conformance::run(server.as_deref(), write, strict)?;
+            conformance::run(name.as_deref(), write, strict)?;
         }
         Some(unknown) => bail!("no command `{unknown}`\n\n{HELP}"),
     }

@@ -77,7 +77,7 @@ fn a_fault_shows_its_conversation_and_counts_by_level() {
     let (code, said, _) = check(&template, &more);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("C: MAIL FROM:<eve@example.org>") && said.contains("S: 250 2.1.0 Ok"), "{said}");
-    assert_eq!(check(&template, &["--only", "session/leaves", "--level", "must"]).0, Some(64));
+    assert_eq!(check(&template, &["--only", "session/late-greeting", "--level", "must"]).0, Some(64));
 }
 
 #[test]

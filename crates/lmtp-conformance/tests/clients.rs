@@ -129,6 +129,30 @@ fn every_broken_client_is_found() {
     assert!(Fault::ALL.len() >= 20);
 }
 
+/// A client may leave control octets out of an address. One that sends them is found by each check that has some.
+#[test]
+fn control_octets_that_are_sent_are_found() {
+    let found = found(&|errand: &Errand| send(Some(Fault::AnyAddress), errand));
+    for name in ["cr-in-a-recipient", "crlf-at-the-end", "nul-in-a-recipient", "tab-in-a-recipient"] {
+        assert!(found.contains(&format!("values/{name}")), "{name}: {found:?}");
+    }
+}
+
+/// No document says in which order recipients are to be said.
+#[test]
+fn the_order_of_the_recipients_is_the_clients() {
+    let failures = hold(&patient(), &|errand: &Errand| {
+        let mut reversed = errand.clone();
+        reversed.to.reverse();
+        let mut fates = send(None, &reversed);
+        fates.reverse();
+        fates
+    });
+    // Of two that are the same nobody can tell which was first.
+    let failures: Vec<_> = failures.into_iter().filter(|failure| !failure.starts_with("outcomes/twice ")).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
 #[test]
 fn our_blocking_client_passes() {
     let failures = hold(&patient(), &|errand: &Errand| {

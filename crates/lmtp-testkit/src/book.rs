@@ -19,5 +19,6 @@ chapters! {
     ConformanceServers = "conformance-servers.md",
     ConformanceClients = "conformance-clients.md",
     ConformanceResults = "conformance-results.md",
+    ConformanceResultsClients = "conformance-results-clients.md",
     FromTheSeeds = "from-the-seeds.md",
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use super::{Running, Target};
+use super::{Running, Target, Who};
 use crate::cargo::{self, cargo};
 use crate::interop::daemon::Daemon;
 use crate::interop::program::Program;
@@ -53,8 +53,8 @@ impl Target for Serve {
         command.args(["serve", "--log", "none", "--postmaster", "good@example.test", "--listen"]);
         command.arg(format!("unix:{}", directory.path().join("lmtp.sock").display()));
         command.arg("--maildir").arg(directory.path().join("mail"));
-        let running = at_socket("lmtp serve", &command, directory, "good@example.test", "unknown@example.test")?;
-        Ok(Running { other: Some("other@example.test"), full: Some("full@example.test"), ..running })
+        let [other, bad, full] = ["other@example.test", "unknown@example.test", "full@example.test"].map(Some);
+        at_socket("lmtp serve", &command, directory, Who { good: "good@example.test", other, bad, full })
     }
 }
 
@@ -94,24 +94,19 @@ impl Target for FrontEnd {
         let directory = place::directory()?;
         let mut command = process::command(program);
         command.arg(format!("unix:{}", directory.path().join("lmtp.sock").display()));
-        at_socket(self.name, &command, directory, "bob@example.org", "unknown@example.org")
+        let who = Who { good: "bob@example.org", bad: Some("unknown@example.org"), ..Who::default() };
+        at_socket(self.name, &command, directory, who)
     }
 }
 
 /// All crates have the one version.
-fn our_version(program: &Program) -> Result<String> {
+pub(super) fn our_version(program: &Program) -> Result<String> {
     let said = process::capture(process::command(program.path()).arg("--version"))?;
     Ok(said.trim().trim_start_matches("lmtp ").to_owned())
 }
 
 /// A server that listens at `lmtp.sock` in its directory.
-fn at_socket(
-    name: &'static str,
-    command: &std::process::Command,
-    directory: TempDir,
-    good: &'static str,
-    bad: &'static str,
-) -> Result<Running> {
+fn at_socket(name: &'static str, command: &std::process::Command, directory: TempDir, who: Who) -> Result<Running> {
     let socket = directory.path().join("lmtp.sock");
     let mut daemon = Daemon::start(name, command)?;
     daemon.wait_until(|| UnixStream::connect(&socket).is_ok())?;
@@ -120,7 +115,7 @@ fn at_socket(
         daemon.stop()?;
         directory.close().context("the work directory cannot be removed")
     };
-    Ok(Running { url, good, other: None, bad: Some(bad), full: None, stop: Box::new(stop) })
+    Ok(Running::server(&url, who, stop))
 }
 
 /// A Unix socket, as `lmtp` takes it.

@@ -1,8 +1,8 @@
 //! The page of the book: generated parts between marks, and what is written by hand around them.
 //!
-//! `<!-- begin results -->` begins the table, `<!-- begin SERVER: ID ID … -->` those findings of a server that have one
-//! cause; each ends with `<!-- end results -->` or `<!-- end SERVER -->`. A finding that stands in no part gets one at
-//! the end of the server's section, which has its title for a heading: then somebody has to say what it means.
+//! `<!-- begin results -->` begins the table, `<!-- begin NAME: ID ID … -->` those findings of a server or a client that
+//! have one cause; each ends with `<!-- end results -->` or `<!-- end NAME -->`. A finding that stands in no part gets one
+//! at the end of its section, which has its title for a heading: then somebody has to say what it means.
 
 use std::fmt::Write as _;
 
@@ -30,7 +30,7 @@ struct Part {
 }
 
 impl Part {
-    /// `results`, or the server.
+    /// `results`, or whose part it is.
     fn name(&self) -> &str {
         self.mark.split([':', ' ']).next().unwrap_or_default()
     }
@@ -73,7 +73,7 @@ impl Page {
         text
     }
 
-    /// Puts the findings of a server into their parts; what somebody has to look at.
+    /// Puts findings into their parts; what somebody has to look at.
     pub(super) fn put(&mut self, results: &Results) -> Result<Vec<String>> {
         let mut told = Vec::new();
         let mut left: Vec<&Finding> = results.findings.iter().collect();
@@ -95,7 +95,7 @@ impl Page {
         Ok(told)
     }
 
-    /// A part of its own, at the end of the server's section.
+    /// A part of its own, at the end of the section.
     fn add(&mut self, results: &Results, findings: &[&Finding]) -> Result<()> {
         let ids: Vec<&str> = findings.iter().map(|finding| finding.id.as_str()).collect();
         let mark = format!("{}: {}", results.name, ids.join(" "));
@@ -125,14 +125,14 @@ impl Page {
         Ok(())
     }
 
-    /// Puts rows into the table, in this order; the rows of other servers stay.
-    pub(super) fn put_table(&mut self, all: &[Results], order: &[&str]) {
+    /// Puts rows into the table, in this order; the rows of others stay.
+    pub(super) fn put_table(&mut self, of: &str, all: &[&Results], order: &[&str]) {
         for part in self.parts().filter(|part| part.name() == TABLE) {
             let mut rows: Vec<Row> = part.body.lines().filter_map(Row::parse).collect();
             rows.retain(|row| !all.iter().any(|results| results.name == row.0[0]));
-            rows.extend(all.iter().map(Row::of));
+            rows.extend(all.iter().map(|results| Row::of(results)));
             rows.sort_by_key(|row| order.iter().position(|name| *name == row.0[0]));
-            part.body = table(&rows);
+            part.body = table(of, &rows);
         }
     }
 
@@ -150,16 +150,10 @@ fn body(findings: &[&Finding], gone: &[&String]) -> String {
     if let Some(first) = findings.first() {
         body.push_str("\n| check | asked by | what it says | what came |\n|---|---|---|---|\n");
         for finding in findings {
-            let end: Vec<String> = finding.end().into_iter().map(code).collect();
-            let _ = writeln!(
-                body,
-                "| `{}` | {} | {} | {}<br>{} |",
-                finding.id,
-                finding.asked_by(),
-                finding.sentence,
-                code(&finding.why),
-                end.join("<br>")
-            );
+            let why = shortened(&finding.why);
+            let came = std::iter::once(why.as_str()).chain(finding.end()).map(code).collect::<Vec<_>>().join("<br>");
+            let Finding { id, sentence, .. } = finding;
+            let _ = writeln!(body, "| `{id}` | {} | {sentence} | {came} |", finding.asked_by());
         }
         let _ = writeln!(body, "\n`{}`:\n\n```text\n{}\n```\n", first.id, first.transcript.join("\n"));
     }
@@ -167,6 +161,15 @@ fn body(findings: &[&Finding], gone: &[&String]) -> String {
         let _ = writeln!(body, "\n`{id}` passes now.\n");
     }
     body
+}
+
+/// What is wrong with a client may be told of each of three hundred recipients.
+fn shortened(why: &str) -> String {
+    const MOST: usize = 300;
+    match why.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}…", &why[..at]),
+        None => why.to_owned(),
+    }
 }
 
 /// Code in a cell of a table: a bar would end it, a backtick the code.
@@ -188,13 +191,14 @@ impl Row {
     fn parse(line: &str) -> Option<Self> {
         let cells = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(|cell| cell.trim().to_owned());
         let cells: [String; 6] = cells.collect::<Vec<_>>().try_into().ok()?;
-        let is_head = cells[0] == "server" || cells[0].starts_with("--");
+        let is_head = cells[1] == "version" || cells[0].starts_with("--");
         (!is_head).then_some(Self(cells))
     }
 }
 
-pub(super) fn table(rows: &[Row]) -> String {
-    let mut table = "\n| server | version | MUST | SHOULD | MAY | made up |\n|---|---|---|---|---|---|\n".to_owned();
+/// A table of servers, or of clients.
+pub(super) fn table(of: &str, rows: &[Row]) -> String {
+    let mut table = format!("\n| {of} | version | MUST | SHOULD | MAY | made up |\n|---|---|---|---|---|---|\n");
     for Row(cells) in rows {
         let _ = writeln!(table, "| {} |", cells.join(" | "));
     }
@@ -233,6 +237,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_long_is_cut() {
+        assert_eq!(shortened("é"), "é");
+        assert_eq!(shortened(&"é".repeat(301)), format!("{}…", "é".repeat(300)));
+    }
+
+    #[test]
     fn a_known_finding_stays_where_it_is_and_one_that_is_gone_is_told() {
         let text = EMPTY.replace(
             "It is one.\n",
@@ -263,13 +273,13 @@ mod tests {
         let rows = "| last | 2 | 1 passed |  |  | passed |\n| peer | 0 | 9 passed |  |  | passed |\n";
         let text = EMPTY.replace("<!-- end results", &format!("{rows}<!-- end results"));
         let mut page = Page::parse(&text).unwrap();
-        page.put_table(&[sample()], &order);
+        page.put_table("server", &[&sample()], &order);
         let once = page.text();
         let wanted = "|---|---|---|---|---|---|\n| peer | 1.0 | 1 failed | 1 not run |  | passed |\n\
             | last | 2 | 1 passed |  |  | passed |\n\n<!-- end results -->\n";
         assert!(once.contains(wanted), "{once}");
         let mut again = Page::parse(&once).unwrap();
-        again.put_table(&[sample()], &order);
+        again.put_table("server", &[&sample()], &order);
         assert_eq!(again.text(), once);
     }
 }

@@ -1,12 +1,14 @@
-//! What `lmtp conformance server` says, read.
+//! What `lmtp conformance` says, read.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
-/// Whatever is said: the conversations that are made up have no section of their own.
+/// Whatever is said: what is made up has no section of its own.
 const MADE_UP: &str = "made-up";
+/// Checks of a client that are made up are checks like others.
+const MADE_UP_CHECK: &str = "made-up/";
 
 /// The sentence of each check, by its id.
 pub(super) struct Sentences(BTreeMap<String, String>);
@@ -24,7 +26,7 @@ impl Sentences {
     }
 }
 
-/// How a server did.
+/// How a server or a client did.
 #[derive(Debug)]
 pub(super) struct Results {
     pub(super) name: &'static str,
@@ -33,7 +35,7 @@ pub(super) struct Results {
     pub(super) must: Counts,
     pub(super) should: Counts,
     pub(super) may: Counts,
-    /// `passed`, `failed`, or nothing if no conversation was made up.
+    /// `passed`, `failed`, or how many of what was made up; nothing if nothing was.
     pub(super) made_up: Option<String>,
     pub(super) findings: Vec<Finding>,
 }
@@ -69,8 +71,11 @@ impl Finding {
         format!("{} {}", self.level, self.section)
     }
 
-    /// What was said last, and what was answered.
+    /// What was said last to a server, and what it answered. Of a client it is told what is wrong with its report.
     pub(super) fn end(&self) -> Vec<&str> {
+        if self.transcript.iter().any(|line| line.starts_with("= ")) {
+            return Vec::new();
+        }
         let last = |mark: &str| self.transcript.iter().map(String::as_str).rfind(|line| line.starts_with(mark));
         [last("C: "), last("S: ")].into_iter().flatten().collect()
     }
@@ -99,19 +104,26 @@ struct SaidOutcome {
     transcript: Option<Vec<String>>,
 }
 
-/// The results of a server that has no name yet.
+/// The results of somebody who has no name yet.
 pub(super) fn parse(json: &str, sentences: &Sentences) -> Result<Results> {
     let said: Said = serde_json::from_str(json).with_context(|| format!("not what --json prints: {json}"))?;
     let mut counts: BTreeMap<String, Counts> = BTreeMap::new();
     let mut findings = Vec::new();
-    for SaidCheck { id, level, section, outcome } in said.checks {
+    let (made_up_checks, checks) =
+        said.checks.into_iter().partition::<Vec<_>, _>(|check| check.id.starts_with(MADE_UP_CHECK));
+    for SaidCheck { id, level, section, outcome } in checks {
         count(counts.entry(level.clone()).or_default(), &outcome.outcome)?;
         if outcome.outcome == "failed" {
             let sentence = sentences.0.get(&id).with_context(|| format!("{id} is not in the list"))?.clone();
             findings.push(outcome.into_finding(id, level, section, sentence));
         }
     }
-    let made_up = said.made_up.as_ref().map(|made_up| made_up.outcome.clone());
+    let mut made_up = said.made_up.as_ref().map(|made_up| made_up.outcome.clone());
+    if !made_up_checks.is_empty() {
+        let (counts, finding) = shortest(made_up_checks)?;
+        made_up = Some(counts.to_string());
+        findings.extend(finding);
+    }
     if let Some(outcome) = said.made_up.filter(|made_up| made_up.outcome == "failed") {
         let sentence = "Whatever is said, every command gets the reply that is due.".to_owned();
         findings.push(outcome.into_finding(MADE_UP.into(), "MUST".into(), "RFC 2033 4.2".into(), sentence));
@@ -120,6 +132,20 @@ pub(super) fn parse(json: &str, sentences: &Sentences) -> Result<Results> {
     let (must, should, may) = (of("MUST"), of("SHOULD"), of("MAY"));
     ensure!(counts.is_empty(), "unknown levels: {counts:?}");
     Ok(Results { name: "", title: "", version: String::new(), must, should, may, made_up, findings })
+}
+
+/// How many of the checks that are made up came out how, and the shortest that failed.
+fn shortest(checks: Vec<SaidCheck>) -> Result<(Counts, Option<Finding>)> {
+    let mut counts = Counts::default();
+    let mut failed = Vec::new();
+    for SaidCheck { level, section, outcome, .. } in checks {
+        count(&mut counts, &outcome.outcome)?;
+        if outcome.outcome == "failed" {
+            let sentence = "Whatever a server answers, each recipient is told of by its own reply.".to_owned();
+            failed.push(outcome.into_finding(MADE_UP.into(), level, section, sentence));
+        }
+    }
+    Ok((counts, failed.into_iter().min_by_key(|finding| finding.transcript.len())))
 }
 
 impl SaidOutcome {
@@ -190,6 +216,28 @@ pub(super) mod tests {
         let json = r#"{"checks": [], "made_up": {"outcome": "failed", "why": "late", "transcript": ["C: X"]}}"#;
         let results = parse(json, &Sentences::parse("").unwrap()).unwrap();
         assert_eq!((results.findings[0].id.as_str(), results.findings[0].why.as_str()), (MADE_UP, "late"));
+    }
+
+    #[test]
+    fn of_made_up_checks_the_shortest_failure_is_told() {
+        let check = |id: u8, outcome: &str, transcript: &str| {
+            format!(
+                r#"{{"id": "made-up/1-{id}", "level": "MUST", "section": "RFC 1 2", "outcome": "{outcome}",
+                    "why": "it is {id}", "transcript": {transcript}}}"#
+            )
+        };
+        let checks = [
+            check(0, "passed", "null"),
+            check(1, "failed", r#"["S: a", "C: b", "= x"]"#),
+            check(2, "failed", r#"["S: a", "= x"]"#),
+        ];
+        let json = format!(r#"{{"checks": [{}]}}"#, checks.join(","));
+        let results = parse(&json, &Sentences::parse("").unwrap()).unwrap();
+        assert_eq!(results.made_up.as_deref(), Some("1 passed, 2 failed"));
+        assert_eq!(results.must, Counts::default());
+        let [finding] = &results.findings[..] else { panic!("{results:?}") };
+        assert_eq!((finding.id.as_str(), finding.why.as_str()), (MADE_UP, "it is 2"));
+        assert_eq!(finding.end(), Vec::<&str>::new());
     }
 
     #[test]

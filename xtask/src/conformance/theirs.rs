@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use super::{Running, Target};
+use super::{Running, Target, Who};
 use crate::interop::certificates::Certificates;
 use crate::interop::daemon::Daemon;
 use crate::interop::program::Program;
@@ -17,10 +17,13 @@ use crate::interop::unpacked::Package;
 use crate::interop::{Availability, Peer as _, apt, cyrus, dovecot, nodemailer, place, python};
 use crate::{process, project};
 
-const GOOD: &str = "good@example.test";
-const OTHER: &str = "other@example.test";
-const UNKNOWN: &str = "unknown@example.test";
-const FULL: &str = "full@example.test";
+/// What the servers know that are scripts of ours.
+const ALL: Who = Who {
+    good: "good@example.test",
+    other: Some("other@example.test"),
+    bad: Some("unknown@example.test"),
+    full: Some("full@example.test"),
+};
 
 /// Where the scripts are.
 const SCRIPTS: &str = "xtask/interop/conformance";
@@ -50,10 +53,10 @@ impl Target for Dovecot {
         let certificates = Certificates::make()?;
         let instance = dovecot::Instance::start(&certificates, "server", "")?;
         let server = instance.server();
-        let running = with_accounts(&server);
+        let (who, url) = (who(&server), server.unix);
         // They are read when somebody asks for TLS.
         let stop = move || instance.stop().map(|()| drop(certificates));
-        Ok(Running { stop: Box::new(stop), ..running })
+        Ok(Running::server(&url, who, stop))
     }
 }
 
@@ -80,9 +83,9 @@ impl Target for Cyrus {
         let certificates = Certificates::make()?;
         let instance = cyrus::Instance::start(&certificates)?;
         let server = instance.server();
-        let running = with_accounts(&server);
+        let (who, url) = (who(&server), server.unix);
         let stop = move || instance.stop().map(|()| drop(certificates));
-        Ok(Running { stop: Box::new(stop), ..running })
+        Ok(Running::server(&url, who, stop))
     }
 }
 
@@ -90,7 +93,7 @@ impl Target for Cyrus {
 pub(super) struct SmtpSink;
 
 /// Unpacked and not installed: Postfix would become the machine's mail system.
-const POSTFIX: Package = Package { name: "postfix", libraries: &["libdb5.3", "libicu72", "libnsl2"] };
+pub(super) const POSTFIX: Package = Package { name: "postfix", libraries: &["libdb5.3", "libicu72", "libnsl2"] };
 
 impl Target for SmtpSink {
     fn name(&self) -> &'static str {
@@ -107,8 +110,7 @@ impl Target for SmtpSink {
 
     /// Postfix's.
     fn version(&self, _: &Program) -> Result<String> {
-        let version = POSTFIX.version()?;
-        Ok(version.split('-').next().unwrap_or_default().to_owned())
+        POSTFIX.upstream_version()
     }
 
     fn start(&self, _: &Program) -> Result<Running> {
@@ -123,8 +125,7 @@ impl Target for SmtpSink {
         }
         // How many may wait to be accepted.
         command.args([&format!("127.0.0.1:{port}"), "100"]);
-        let running = at_port("smtp-sink", &command, directory, port)?;
-        Ok(Running { bad: None, full: None, ..running })
+        at_port("smtp-sink", &command, directory, port, Who { bad: None, full: None, ..ALL })
     }
 }
 
@@ -157,7 +158,7 @@ impl Target for Aiosmtpd {
         let port = free_port()?;
         let mut command = process::command(python::store(Self::STORE).join("bin/python"));
         command.arg("-B").arg(script("aiosmtpd_server.py")).arg(port.to_string());
-        at_port("aiosmtpd", &command, place::directory()?, port)
+        at_port("aiosmtpd", &command, place::directory()?, port, ALL)
     }
 }
 
@@ -191,23 +192,17 @@ impl Target for SmtpServer {
         let mut command = process::command("env");
         command.arg(format!("NODE_PATH={}", nodemailer::store(Self::STORE).join("node_modules").display()));
         command.arg("node").arg(script("smtp-server.cjs")).arg(port.to_string());
-        at_port("smtp-server", &command, place::directory()?, port)
+        at_port("smtp-server", &command, place::directory()?, port, ALL)
     }
 }
 
-/// A server of the interoperability tests, with nothing to stop yet.
-fn with_accounts(server: &Server<'_>) -> Running {
-    Running {
-        url: server.unix.clone(),
-        good: server.good.0,
-        other: Some(server.other_good.0),
-        bad: Some(server.unknown.0.0),
-        full: Some(server.full.0.0),
-        stop: Box::new(|| Ok(())),
-    }
+/// The accounts of the interoperability tests.
+fn who(server: &Server<'_>) -> Who {
+    let [other, bad, full] = [server.other_good.0, server.unknown.0.0, server.full.0.0].map(Some);
+    Who { good: server.good.0, other, bad, full }
 }
 
-fn script(name: &str) -> std::path::PathBuf {
+pub(super) fn script(name: &str) -> std::path::PathBuf {
     project::root().join(SCRIPTS).join(name)
 }
 
@@ -217,7 +212,7 @@ fn free_port() -> Result<u16> {
 }
 
 /// A server that listens at a port; what it says of itself goes to a file.
-fn at_port(name: &'static str, command: &Command, directory: TempDir, port: u16) -> Result<Running> {
+fn at_port(name: &'static str, command: &Command, directory: TempDir, port: u16, who: Who) -> Result<Running> {
     let log = directory.path().join("log");
     let mut daemon = Daemon::start_logging(name, command, File::create(&log)?)?;
     daemon.wait_until(|| TcpStream::connect(("127.0.0.1", port)).is_ok()).with_context(|| said(&log))?;
@@ -225,14 +220,7 @@ fn at_port(name: &'static str, command: &Command, directory: TempDir, port: u16)
         daemon.stop()?;
         directory.close().context("the work directory cannot be removed")
     };
-    Ok(Running {
-        url: format!("lmtp://127.0.0.1:{port}"),
-        good: GOOD,
-        other: Some(OTHER),
-        bad: Some(UNKNOWN),
-        full: Some(FULL),
-        stop: Box::new(stop),
-    })
+    Ok(Running::server(&format!("lmtp://127.0.0.1:{port}"), who, stop))
 }
 
 fn said(log: &Path) -> String {

@@ -19,9 +19,9 @@ use super::{Availability, Peer, messages, place};
 use crate::process;
 
 const CONFIGURATION: &str = include_str!("../../interop/exim/exim.conf.in");
-const PACKAGE: Package = Package { name: "exim4-daemon-light", libraries: &["libgnutls-dane0", "libidn12"] };
+pub(crate) const PACKAGE: Package = Package { name: "exim4-daemon-light", libraries: &["libgnutls-dane0", "libidn12"] };
 /// The user that Exim runs as, in the private /etc alone.
-const UID: u32 = 64_999;
+pub(crate) const UID: u32 = 64_999;
 
 pub(crate) struct Exim;
 

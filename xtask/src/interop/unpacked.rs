@@ -40,10 +40,15 @@ impl Package {
     }
 
     /// The package's version.
-    pub(crate) fn version(&self) -> Result<String> {
+    fn version(&self) -> Result<String> {
         let package = self.file().context("the package is gone")?;
         let said = process::capture(process::command("dpkg-deb").arg("--field").arg(package).arg("Version"))?;
         Ok(said.trim().to_owned())
+    }
+
+    /// The same, without the distribution's part.
+    pub(crate) fn upstream_version(&self) -> Result<String> {
+        Ok(self.version()?.split('-').next().unwrap_or_default().to_owned())
     }
 
     fn file(&self) -> Option<PathBuf> {

@@ -152,14 +152,15 @@ fn faults(check: &Check, records: &[Record], told: &Told) -> Vec<String> {
         |pattern: &str| records.iter().flat_map(|record| &record.commands).any(|command| is_like(pattern, command));
     found.extend(expected.commands.iter().filter(|pattern| !said(pattern)).map(|it| format!("{it:?} was not sent")));
     found.extend(expected.never.iter().filter(|pattern| said(pattern)).map(|it| format!("{it:?} was sent")));
-    if let Some(expected) = &expected.content
-        && let Some(other) = records.iter().flat_map(|record| &record.contents).find(|content| *content != expected)
+    if let Some(content) = &expected.content
+        && let Some(other) = (records.iter().flat_map(|record| &record.contents))
+            .find(|other| *other != content && Some(*other) != expected.or_content.as_ref())
     {
-        found.push(difference(expected, other));
+        found.push(difference(content, other));
     }
     match told {
         Told::Each(fates) => {
-            for ((due, (_, fate)), to) in expected.due.iter().zip(fates).zip(&check.to) {
+            for ((due, (_, fate)), to) in dues(check, records).into_iter().zip(fates).zip(&check.to) {
                 if !due.allows(*fate) {
                     let to = shown(to.as_bytes());
                     found.push(format!("{to} was reported as {}, where {} was due", fate.name(), due.shown()));
@@ -175,11 +176,31 @@ fn faults(check: &Check, records: &[Record], told: &Told) -> Vec<String> {
     found
 }
 
+/// What is due for each recipient of the check: a client says RCPT in an order of its own, and replies are by that order.
+fn dues<'c>(check: &'c Check, records: &[Record]) -> Vec<&'c Due> {
+    let said = records.iter().map(|record| &record.rcpts).max_by_key(|rcpts| rcpts.len());
+    let mut left: Vec<usize> = (0..check.to.len()).collect();
+    let mut order: Vec<usize> = Vec::new();
+    for path in said.into_iter().flatten() {
+        let Some(at) = left.iter().position(|&place| line::is_asked_for(path, &check.to[place])) else { continue };
+        order.push(left.remove(at));
+    }
+    // Whoever was not said keeps what is due.
+    let mut dues: Vec<&Due> = check.expected.due.iter().collect();
+    let mut places = order.clone();
+    places.sort_unstable();
+    for (place, said) in places.into_iter().zip(order) {
+        dues[said] = &check.expected.due[place];
+    }
+    dues
+}
+
 /// What the client told against what the server knows, whatever the check expects.
 fn untruths(check: &Check, records: &[Record], told: &Told) -> Vec<(&'static record::Law, String)> {
     let finals = || records.iter().flat_map(|record| &record.finals);
-    let taken =
-        |to: &str| finals().any(|(path, code)| line::same_path(path, to) && code.is_some_and(|code| code / 100 == 2));
+    let taken = |to: &str| {
+        finals().any(|(path, code)| line::is_asked_for(path, to) && code.is_some_and(|code| code / 100 == 2))
+    };
     let mut found = Vec::new();
     let mut delivered: Vec<&str> = Vec::new();
     match told {
@@ -190,6 +211,7 @@ fn untruths(check: &Check, records: &[Record], told: &Told) -> Vec<(&'static rec
             }
             for ((name, fate), to) in fates.iter().zip(&check.to) {
                 if let Some(name) = name
+                    && !line::same_path(name, to)
                     && !line::same_path(name.trim_start_matches('<').trim_end_matches('>'), to)
                 {
                     found.push((

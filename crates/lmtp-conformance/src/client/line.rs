@@ -75,6 +75,12 @@ pub(super) fn same_path(one: &str, other: &str) -> bool {
     }
 }
 
+/// Whether a path is what was asked for, which may have held what no path can: control octets a client may leave out, as
+/// one that reads addresses as a header has them does. They are not what tells one mailbox from another.
+pub(super) fn is_asked_for(path: &str, asked: &str) -> bool {
+    same_path(path, asked) || same_path(path, &asked.replace(|char: char| char.is_ascii_control(), ""))
+}
+
 /// The extension that a parameter belongs to.
 pub(super) fn keyword(parameter: &str) -> String {
     let parameter = parameter.to_ascii_uppercase();
@@ -123,6 +129,14 @@ mod tests {
         assert_eq!(path("RCPT TO:<\"a>\\\"b\"@c>"), Some(("\"a>\\\"b\"@c".to_owned(), Vec::new())));
         for line in ["RCPT TO: <a@b>", "RCPT TO:a@b", "RCPT TO:<a@b", "RCPT TO:<a@b>x", "RCPT"] {
             assert_eq!(path(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn control_octets_may_be_left_out_and_nothing_else() {
+        assert!(is_asked_for("a@b", "a@b\r\n") && is_asked_for("a@b", "a\r@b") && is_asked_for("a@B", "a@b"));
+        for (path, asked) in [("a@b", "a@b> X"), ("a@b", "a@b>\r\nRCPT TO:<c@d"), ("a@b", "A@b"), ("ab@c", "a b@c")] {
+            assert!(!is_asked_for(path, asked), "{path} {asked}");
         }
     }
 

@@ -57,6 +57,8 @@ pub(super) struct Record {
     /// Whole messages, without stuffing.
     pub(super) contents: Vec<Vec<u8>>,
     pub(super) breaches: Vec<Breach>,
+    /// The paths of RCPT, in the order in which they came.
+    pub(super) rcpts: Vec<String>,
     /// Whom the content came for, and the code of the final reply, if there was a whole one.
     pub(super) finals: Vec<(String, Option<u16>)>,
 }

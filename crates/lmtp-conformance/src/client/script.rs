@@ -14,7 +14,10 @@
 //! | `slow MS` | how long it listens, before each reply, for what should not come yet |
 //! | `C: PATTERN` `C! PATTERN` | a command that must be sent, or must not; `*` is anything |
 //! | `content: TEXT` | each message that arrives is this one, without its stuffing; more lines add to it |
+//! | `or content: TEXT` | or this one |
 //! | `= WORD WORD` | what the client has to report, a word for each recipient; `a\|b` is either, `a*N` is N times |
+//!
+//! The words are those of the recipients in the order in which the client says RCPT, which is its own.
 //!
 //! Events: `greeting lhlo mail rcpt data inside dot final quit rset noop starttls bdat`. `rcpt.N` and `final.N` are about
 //! the Nth RCPT of the connection, `bdat.N` about the Nth chunk; without a number, about each. `inside` is once, when
@@ -61,6 +64,7 @@ pub(super) struct Expected {
     pub(super) commands: Vec<String>,
     pub(super) never: Vec<String>,
     pub(super) content: Option<Vec<u8>>,
+    pub(super) or_content: Option<Vec<u8>>,
     pub(super) due: Vec<Due>,
 }
 
@@ -122,7 +126,11 @@ fn line(check: &mut Check, line: &str) {
         return;
     }
     if let Some(pattern) = line.strip_prefix("C! ") {
-        expected.never.push(pattern.to_owned());
+        expected.never.push(said(pattern));
+        return;
+    }
+    if let Some(text) = line.strip_prefix("or content: ") {
+        expected.or_content = Some(expanded(text));
         return;
     }
     if let Some(words) = line.strip_prefix("= ") {

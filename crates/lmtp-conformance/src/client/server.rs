@@ -177,7 +177,7 @@ impl<'s> Session<'s> {
             return self.refuse("501 5.5.4 What?");
         };
         let from = if self.errand.from == "<>" { "" } else { &self.errand.from };
-        if !line::same_path(&path, from) {
+        if !line::is_asked_for(&path, from) {
             self.record.breach(&record::ASKED_FOR, format!("the sender is {from:?}, not {path:?}"));
         }
         self.parameters(&parameters);
@@ -194,13 +194,14 @@ impl<'s> Session<'s> {
             self.record.breach(&record::PATHS_AS_THEY_ARE, format!("not a path and parameters: {text:?}"));
             return self.refuse("501 5.5.4 What?");
         };
-        if !self.errand.to.iter().any(|to| line::same_path(&path, to)) {
+        if !self.errand.to.iter().any(|to| line::is_asked_for(&path, to)) {
             self.record.breach(&record::ASKED_FOR, format!("nobody asked for the recipient {path:?}"));
         }
         self.parameters(&parameters);
         // Whoever could not say it at MAIL has been found there.
         self.international(text, self.transaction.smtputf8 || !self.transaction.sender);
         self.rcpts += 1;
+        self.record.rcpts.push(path.clone());
         let default = if self.transaction.sender { "250 2.1.5 Ok" } else { "503 5.5.1 MAIL first" };
         if accepts(self.occur(&[&format!("rcpt.{}", self.rcpts), "rcpt"], default)) {
             self.transaction.accepted.push((self.rcpts, path));
